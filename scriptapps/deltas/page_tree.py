@@ -1,0 +1,346 @@
+"""The page as the browser shows it, kept on the server; only differences leave.
+
+Runs on: the script thread places, the event loop settles and reads; ``lock`` guards everything in here.
+Invariant: an element that a run places again with the same bytes at the same place changes nothing. Children whose
+predecessor is not certain wait in ``pending`` until a later sibling, a flush or the run's end decides.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from scriptapps.deltas.matching import match_siblings
+from scriptapps.deltas.node import Node
+from scriptapps.errors import StopScript
+
+MAIN, SIDEBAR = 1, 2
+PROPS, VALUE, WIDTH = 1, 2, 4
+"""Flags of ``ChangeListener.node_set``: what changed."""
+
+
+class ChangeListener(Protocol):
+    """Hears every change of the tree while its lock is held; must be quick and must not call back."""
+
+    def node_set(self, node: Node, flags: int) -> None: ...
+    def node_inserted(self, node: Node) -> None: ...
+    def node_removed(self, node: Node) -> None: ...
+    def change_pending(self) -> None: ...
+
+
+class PageTree:
+    """The nodes of one script session."""
+
+    def __init__(self) -> None:
+        # Guards all nodes, the listeners and what the listeners gather.
+        self.lock = threading.RLock()
+        self.run = 0
+        self.listeners: list[ChangeListener] = []
+        self.widgets: dict[str, Node] = {}
+        self._next_number = SIDEBAR + 1
+        self._unsettled: dict[Node, None] = {}
+        self.main = self._root(MAIN)
+        self.sidebar = self._root(SIDEBAR)
+
+    @staticmethod
+    def _root(number: int) -> Node:
+        node = Node("root", b"")
+        node.number = number
+        return node
+
+    # -- a run -----------------------------------------------------------------------------------------------------
+
+    def begin_run(self, run: int) -> None:
+        """From now on children are placed by run number ``run``; writes of other runs are refused."""
+        with self.lock:
+            self.run = run
+            for root in (self.main, self.sidebar):
+                root.run, root.cursor, root.pending = run, 0, []
+            self._unsettled.clear()
+
+    def end_run(self, run: int, *, prune: bool) -> None:
+        """Settle everything; with ``prune`` remove what this run did not place."""
+        with self.lock:
+            if run != self.run:
+                return
+            self._settle_all()
+            if prune:
+                self._prune(self.main)
+                self._prune(self.sidebar)
+
+    def abandon_run(self) -> None:
+        """No write of the current run is accepted any more."""
+        with self.lock:
+            self._settle_all()
+            self.run = -abs(self.run) - 1
+
+    def place(
+        self,
+        run: int,
+        parent: Node,
+        kind: str,
+        props: bytes,
+        *,
+        widget_id: str = "",
+        value: Any = None,
+        force_value: bool = False,
+        width: str = "",
+    ) -> Node:
+        """Put an element (or an empty container) at the parent's next place and return its node.
+
+        ``value`` is used for a node that is new on the page; a node that is already there keeps its value unless
+        ``force_value`` says that the script changed it.
+        """
+        with self.lock:
+            if run != self.run:
+                raise StopScript("ABANDONED")
+            parent = parent.resolve()
+            old = self._next_old(parent)
+            if old is not None and old.kind == kind and old.widget_id == widget_id and (widget_id or old.props == props):
+                self._continue(old, props, value if force_value else old.value, width)
+                parent.cursor += 1
+                return old
+            node = Node(kind, props, widget_id, value, width)
+            if force_value:
+                self._force(widget_id, value)
+            self._put(parent, node)
+            return node.resolve()
+
+    def replace(self, run: int, node: Node, kind: str, props: bytes, width: str = "") -> Node:
+        """Put another element where ``node`` is."""
+        with self.lock:
+            if run != self.run:
+                raise StopScript("ABANDONED")
+            node = node.resolve()
+            if node.kind == kind and not node.is_container and not node.widget_id:
+                self._update(node, props, node.value, width)
+                return node
+            fresh = Node(kind, props, width=width)
+            fresh.run = run
+            parent = node.parent
+            if node.gone or parent is None:
+                return fresh
+            siblings = parent.pending if node in parent.pending else parent.children
+            index = siblings.index(node)
+            if node.number:
+                self._remove(node)
+                self._attach(fresh, parent, index)
+            else:
+                siblings[index], fresh.parent = fresh, parent
+            return fresh
+
+    def discard(self, node: Node) -> None:
+        """Take an element off the page now, without waiting for the run's end."""
+        with self.lock:
+            node = node.resolve()
+            parent = node.parent
+            if node.gone or parent is None:
+                return
+            if node in parent.pending:
+                parent.pending.remove(node)
+            elif node.number:
+                self._settle(parent)
+                index = parent.children.index(node)
+                self._remove(node)
+                parent.cursor -= index < parent.cursor
+            elif node in parent.children:
+                parent.children.remove(node)
+                parent.cursor -= 1
+
+    def clear(self, node: Node) -> None:
+        """Remove all children of a container."""
+        with self.lock:
+            node = node.resolve()
+            node.pending.clear()
+            for child in list(node.children):
+                if child.number:
+                    self._remove(child)
+            node.children, node.cursor = [], 0
+
+    def close_block(self, node: Node) -> None:
+        """A block that was opened a second time in one run ends: what it did not place again goes."""
+        with self.lock:
+            node = node.resolve()
+            if node.reopened:
+                node.reopened = False
+                self._settle(node)
+                self._prune(node)
+
+    def set_value(self, widget_id: str, value: Any, origin: ChangeListener | None = None) -> None:
+        """The widget's value changed outside a run; everybody but ``origin`` is told."""
+        with self.lock:
+            node = self.widgets.get(widget_id)
+            if node is None or node.value == value:
+                return
+            node.value = value
+            for listener in self.listeners:
+                if listener is not origin:
+                    listener.node_set(node, VALUE)
+
+    def settle(self) -> None:
+        """Decide what is still open with what is known now; called before changes are sent in the middle of a run."""
+        with self.lock:
+            self._settle_all()
+
+    def walk(self) -> Iterator[Node]:
+        """All nodes on the page, depth first. Hold ``lock`` while iterating."""
+        stack = [self.sidebar, self.main]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
+
+    # -- placing, with the lock held -------------------------------------------------------------------------------
+
+    @staticmethod
+    def _next_old(parent: Node) -> Node | None:
+        """The last run's node at the place that comes next, if that place is certain."""
+        if parent.pending or parent.single or not parent.number or parent.cursor >= len(parent.children):
+            return None
+        return parent.children[parent.cursor]
+
+    def _put(self, parent: Node, node: Node) -> None:
+        """Place a node that this run made; afterwards ``node.resolve()`` is what stands for it."""
+        node.run, node.parent = self.run, parent
+        if parent.single:
+            self._put_single(parent, node)
+            return
+        old = self._next_old(parent)
+        if old is not None and old.key == node.key and old.kind == node.kind:
+            self._merge(node, old)
+            parent.cursor += 1
+        elif not parent.number:
+            parent.children.append(node)
+            parent.cursor += 1
+        elif parent.cursor >= len(parent.children) and not parent.pending:
+            self._attach(node, parent, parent.cursor)
+            parent.cursor += 1
+        else:
+            parent.pending.append(node)
+            self._unsettled[parent] = None
+            for listener in self.listeners:
+                listener.change_pending()
+
+    def _put_single(self, parent: Node, node: Node) -> None:
+        old = parent.children[0] if parent.children else None
+        if old is None:
+            pass
+        elif old.kind == node.kind and old.widget_id == node.widget_id and (not node.is_container or old.number):
+            reopened = node.is_container and old.run == self.run
+            self._merge(node, old)
+            if reopened:
+                self._reopen(old)
+            return
+        elif old.number:
+            self._remove(old)
+        else:
+            parent.children.clear()
+        if parent.number:
+            self._attach(node, parent, 0)
+        else:
+            parent.children.append(node)
+
+    @staticmethod
+    def _reopen(node: Node) -> None:
+        stack = list(node.children)
+        while stack:
+            child = stack.pop()
+            child.run = 0
+            stack.extend(child.children)
+        node.reopened = True
+
+    def _continue(self, old: Node, props: bytes, value: Any, width: str) -> None:
+        old.run = self.run
+        if old.is_container:
+            old.cursor, old.pending = 0, []
+        if old.props != props or old.value != value or old.width != width:
+            self._update(old, props, value, width)
+
+    def _merge(self, node: Node, old: Node) -> None:
+        node.forward = old
+        self._continue(old, node.props, old.value, node.width)
+        children, node.children = node.children + node.pending, []
+        for child in children:
+            self._put(old, child)
+
+    def _update(self, node: Node, props: bytes, value: Any, width: str) -> None:
+        flags = (
+            (PROPS if node.props != props else 0)
+            | (VALUE if node.value != value else 0)
+            | (WIDTH if node.width != width else 0)
+        )
+        node.props, node.value, node.width = props, value, width
+        if flags and node.number:
+            for listener in self.listeners:
+                listener.node_set(node, flags)
+
+    def _force(self, widget_id: str, value: Any) -> None:
+        node = self.widgets.get(widget_id)
+        if node is not None:
+            self._update(node, node.props, value, node.width)
+
+    def _attach(self, node: Node, parent: Node, index: int) -> None:
+        parent.children.insert(index, node)
+        node.parent = parent
+        self._number(node)
+        for listener in self.listeners:
+            listener.node_inserted(node)
+
+    def _number(self, node: Node) -> None:
+        stack = [node]
+        while stack:
+            current = stack.pop()
+            current.number, self._next_number = self._next_number, self._next_number + 1
+            if current.widget_id:
+                self.widgets[current.widget_id] = current
+            current.cursor = len(current.children)
+            for child in current.children:
+                child.parent = current
+            stack.extend(reversed(current.children))
+
+    def _remove(self, node: Node) -> None:
+        assert node.parent is not None
+        node.parent.children.remove(node)
+        for listener in self.listeners:
+            listener.node_removed(node)
+        stack = [node]
+        while stack:
+            current = stack.pop()
+            current.gone = True
+            if self.widgets.get(current.widget_id) is current:
+                del self.widgets[current.widget_id]
+            stack.extend(current.children)
+
+    # -- settling, with the lock held ------------------------------------------------------------------------------
+
+    def _settle_all(self) -> None:
+        while self._unsettled:
+            parent = next(iter(self._unsettled))
+            self._settle(parent)
+
+    def _settle(self, parent: Node) -> None:
+        self._unsettled.pop(parent, None)
+        if not parent.pending or parent.gone:
+            return
+        placed, parent.pending = parent.pending, []
+        start = parent.cursor
+        old = parent.children[start:]
+        position = start
+        shift = 0
+        for node, match in zip(placed, match_siblings(old, placed), strict=True):
+            if match is None:
+                self._attach(node, parent, position)
+                shift += 1
+                position += 1
+            else:
+                position = start + match + shift + 1
+                self._merge(node, old[match])
+        parent.cursor = position
+
+    def _prune(self, parent: Node) -> None:
+        for child in list(parent.children):
+            if child.run != self.run:
+                self._remove(child)
+            elif child.is_container:
+                self._prune(child)

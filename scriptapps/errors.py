@@ -1,0 +1,62 @@
+"""Every error that scriptapps raises on purpose.
+
+Runs on: any thread. Invariant: imports nothing of the project. A message says what was wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class ScriptAppsError(Exception):
+    """Root of the errors that are meant for people."""
+
+
+class ScriptCompileError(ScriptAppsError):
+    """The script's file could not be read or is not valid Python. ``str()`` has file, line and caret."""
+
+
+class ScriptApiError(ScriptAppsError):
+    """A script called a command in a way that cannot work. Shown on the page like any exception."""
+
+
+class NoRunContextError(ScriptApiError):
+    """A command was called outside a run, for example in a thread that the script started itself."""
+
+
+class DuplicateWidgetError(ScriptApiError):
+    """Two widgets of one run have the same identity or the same key."""
+
+
+class StateAssignmentError(ScriptApiError, ValueError):
+    """``session_state`` was assigned where the value is owned by a widget."""
+
+
+class InvalidWidgetValueError(ScriptApiError, ValueError):
+    """A value does not fit the widget: wrong type, not among the options, out of range."""
+
+
+class ProtocolError(ScriptAppsError):
+    """A message of the browser cannot be accepted. ``code`` is stable and travels in ``Error.code``."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TooManyRunsAbandonedError(ScriptAppsError):
+    """Too many runs of this process could not be stopped; it takes no new runs until it is restarted."""
+
+
+class ScriptControl(BaseException):
+    """Control flow of a run. Derives from BaseException so that ``except Exception`` in a script lets it pass."""
+
+
+class StopScript(ScriptControl):
+    """Ends the run here. ``reason`` is one of the names of the wire's Outcome."""
+
+    def __init__(self, reason: str = "COMPLETED") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RerunScript(ScriptControl):
+    """Ends the run here and starts it again from the top."""

@@ -1,0 +1,119 @@
+"""What an element call may need of the run it belongs to.
+
+Runs on: the script thread. Invariant: found through a ContextVar, so it reaches ``asyncio.run`` and ``to_thread`` by
+itself; a thread that the script starts gets it with ``with_run_context``.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import types
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from scriptapps.deltas.container import Container
+from scriptapps.errors import NoRunContextError, ScriptApiError, StopScript
+
+if TYPE_CHECKING:
+    from scriptapps.deltas.page_tree import PageTree
+    from scriptapps.protocol import schema
+    from scriptapps.runtime.live_session import LiveSession
+    from scriptapps.runtime.session_state import SessionState
+    from scriptapps.runtime.signal import Signal
+    from scriptapps.runtime.widgets import WidgetSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+current_run: ContextVar[RunContext] = ContextVar("scriptapps_run")
+
+
+@dataclass
+class FormInfo:
+    """A form of this run. ``widget_ids`` are its fields."""
+
+    form_id: str
+    clear_on_submit: bool = False
+    widget_ids: list[str] = field(default_factory=list)
+    has_submit: bool = False
+    submitted: bool = False
+
+
+class RunContext:
+    """One pass over the script, seen from inside.
+
+    ``number`` counts the runs of the session, ``run_id`` names the run on the wire. ``registered`` are the widgets
+    placed so far by id, ``keys`` the user's keys among them.
+    """
+
+    def __init__(self, session: LiveSession, number: int) -> None:
+        self.session = session
+        self.number = number
+        self.run_id = f"{session.session_id[:8]}-{number}"
+        self.tree: PageTree = session.tree
+        self.signal: Signal = session.signal
+        self.state: SessionState = session.state
+        self.main = Container(self, self.tree.main)
+        self.sidebar = Container(self, self.tree.sidebar)
+        self.registered: dict[str, WidgetSpec] = {}
+        self.keys: dict[str, str] = {}
+        self.forms: dict[str, FormInfo] = {}
+        self.fired: set[str] = set()
+        self.shielded = False
+        self.in_callbacks = False
+        self.main_module = types.ModuleType("__main__")
+        self.page_config: schema.PageConfig | None = None
+        self.thread_id = threading.get_ident()
+        self.dead = False
+        self._user: Any = None
+        self._user_loaded = False
+
+    def check(self) -> None:
+        """A safe point: raises StopScript if the run must end here."""
+        if self.dead:
+            raise StopScript("ABANDONED")
+        if self.signal.set:
+            self.signal.act()
+
+    @property
+    def user(self) -> Any:
+        """The signed-in user as the host loads it, once per run."""
+        if not self._user_loaded:
+            self._user = self.session.visitor.load_user()
+            self._user_loaded = True
+        return self._user
+
+    def add_form(self, form: FormInfo) -> None:
+        """Remember a form. Raises ScriptApiError when its key is taken."""
+        if form.form_id in self.forms:
+            raise ScriptApiError(f"There are two forms with the key {form.form_id!r}. Give each form a key of its own.")
+        self.forms[form.form_id] = form
+
+
+def get_run() -> RunContext:
+    """The run that executes this code. Raises NoRunContextError outside runs."""
+    run = current_run.get(None)
+    if run is None:
+        raise NoRunContextError(
+            "This command works only while a script runs. In a thread that the script started, wrap the thread's "
+            "function with st.with_run_context(function)."
+        )
+    return run
+
+
+def with_run_context(function: Callable[P, R]) -> Callable[P, R]:
+    """``function`` bound to the current run, for a thread or an executor: ``Thread(target=st.with_run_context(work))``.
+
+    Raises NoRunContextError outside runs.
+    """
+    get_run()
+    context = contextvars.copy_context()
+
+    def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+        # A context can be entered by one thread at a time; a copy lets a pool use the same function many times.
+        return context.copy().run(function, *args, **kwargs)
+
+    return bound

@@ -1,0 +1,268 @@
+"""Widget identity, values, triggers and callbacks.
+
+Runs on: ``current`` and ``specs`` change on the script thread only; ``incoming`` and ``triggers`` on any thread, under
+the live session's lock. Invariant: values are constant within a run; a click is seen by exactly one run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from scriptapps.deltas.container import Container
+from scriptapps.errors import DuplicateWidgetError, InvalidWidgetValueError, ScriptApiError, StateAssignmentError
+from scriptapps.protocol.values import Wire
+from scriptapps.runtime.run_context import RunContext
+
+MISSING: Any = object()
+MAX_CLICKS = 64
+"""Clicks of one button that may wait at the same time."""
+
+
+@dataclass(slots=True)
+class WidgetSpec:
+    """What the server knows of a widget that a script placed.
+
+    ``deserialize`` turns a wire value into what the script gets, ``serialize`` the other way; both raise
+    InvalidWidgetValueError for what does not fit.
+    """
+
+    kind: str
+    widget_id: str
+    label: str
+    default: Wire
+    deserialize: Callable[[Wire], Any]
+    serialize: Callable[[Any], Wire]
+    key: str | None = None
+    trigger: bool = False
+    disabled: bool = False
+    form_id: str = ""
+    on_change: Callable[..., Any] | None = None
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WidgetStore:
+    """Values of the widgets of one live session, by widget id.
+
+    ``current`` is what the run sees, ``incoming`` what the browser sent since it began.
+    """
+
+    def __init__(self) -> None:
+        self.specs: dict[str, WidgetSpec] = {}
+        self.current: dict[str, Wire] = {}
+        self.keys: dict[str, str] = {}
+        self.incoming: dict[str, Wire] = {}
+        self.triggers: Counter[str] = Counter()
+
+    # -- under the session's lock ----------------------------------------------------------------------------------
+
+    def receive(self, widget_id: str, wire: Wire) -> Wire:
+        """Accept a value of the browser and return it. Raises InvalidWidgetValueError; the old value then stays."""
+        spec = self.specs.get(widget_id)
+        if spec is None:
+            raise InvalidWidgetValueError("This part of the page has changed meanwhile.")
+        if spec.disabled:
+            raise InvalidWidgetValueError(f"{spec.label!r} is disabled.")
+        if spec.trigger:
+            if wire is not True:
+                raise InvalidWidgetValueError(f"{spec.label!r} takes clicks only.")
+            self.triggers[widget_id] = min(self.triggers[widget_id] + 1, MAX_CLICKS)
+            return wire
+        spec.deserialize(wire)
+        self.incoming[widget_id] = wire
+        return wire
+
+    def begin_run(self) -> tuple[list[str], set[str]]:
+        """Take over what came in. Returns the ids of changed widgets and of buttons with a click for this run."""
+        changed = []
+        for widget_id, wire in self.incoming.items():
+            spec = self.specs.get(widget_id)
+            before = self.current.get(widget_id, spec.default if spec else None)
+            self.current[widget_id] = wire
+            if wire != before:
+                changed.append(widget_id)
+        self.incoming.clear()
+        return changed, {widget_id for widget_id, count in self.triggers.items() if count}
+
+    def consume(self, widget_id: str) -> None:
+        """One click is being handled."""
+        self.triggers[widget_id] -= 1
+        if self.triggers[widget_id] <= 0:
+            del self.triggers[widget_id]
+
+    def end_run(self, registered: dict[str, WidgetSpec], keys: dict[str, str]) -> None:
+        """A run reached its end: forget the widgets that it did not place."""
+        self.specs = dict(registered)
+        self.keys = dict(keys)
+        for widget_id in [w for w in self.current if w not in registered]:
+            del self.current[widget_id]
+        for widget_id in [w for w in self.triggers if w not in registered]:
+            del self.triggers[widget_id]
+        for widget_id in [w for w in self.incoming if w not in registered]:
+            del self.incoming[widget_id]
+
+    # -- on the script thread --------------------------------------------------------------------------------------
+
+    def value(self, widget_id: str) -> Any:
+        """The widget's value as the script sees it in this run."""
+        spec = self.specs[widget_id]
+        return spec.deserialize(self.current.get(widget_id, spec.default))
+
+    def register(self, spec: WidgetSpec, assigned: Any) -> tuple[Any, Wire, bool]:
+        """Note that the run places this widget. ``assigned`` is what ``session_state`` holds for its key, or MISSING.
+
+        Returns the value for the script, the wire value, and whether the server changed the browser's value.
+        """
+        before = self.current.get(spec.widget_id, MISSING)
+        if assigned is not MISSING:
+            wire = spec.serialize(assigned)
+            value = spec.deserialize(wire)
+            forced = wire != before
+        elif before is MISSING:
+            wire, forced = spec.default, False
+            value = spec.deserialize(wire)
+        else:
+            wire, forced = before, False
+            try:
+                value = spec.deserialize(wire)
+            except InvalidWidgetValueError:
+                wire, forced = spec.default, True
+                value = spec.deserialize(wire)
+        self.current[spec.widget_id] = wire
+        self.specs[spec.widget_id] = spec
+        if spec.key is not None:
+            self.keys[spec.key] = spec.widget_id
+        return value, wire, forced
+
+
+def make_widget_id(kind: str, key: str | None, identity: Sequence[object]) -> str:
+    """A stable id: equal for equal kind, key and identity in every run and process."""
+    digest = hashlib.blake2b(repr((kind, key, *identity)).encode(), digest_size=9)
+    return f"{kind}-{digest.hexdigest()}"
+
+
+def add_widget(
+    container: Container,
+    kind: str,
+    message: Any,
+    *,
+    identity: Sequence[object],
+    default: Wire,
+    deserialize: Callable[[Wire], Any],
+    serialize: Callable[[Any], Wire],
+    key: str | int | None = None,
+    keyed_identity: Sequence[object] = (),
+    on_change: Callable[..., Any] | None = None,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    width: str | int = "",
+) -> Any:
+    """Place a widget and return its value.
+
+    ``message`` is its properties with ``message.field`` filled in. Without a key the widget is the same one in the
+    next run if ``identity`` (every parameter that matters for its value) is equal; with a key if the key and
+    ``keyed_identity`` are. Raises DuplicateWidgetError, ScriptApiError, InvalidWidgetValueError.
+    """
+    run = cast(RunContext, container.run)
+    run.check()
+    name = None if key is None else str(key)
+    scope: tuple[object, ...] = (*identity, container.form, _root_number(container)) if name is None else tuple(keyed_identity)
+    spec = WidgetSpec(
+        kind=kind,
+        widget_id=make_widget_id(kind, name, scope),
+        label=message.field.label,
+        default=default,
+        deserialize=deserialize,
+        serialize=serialize,
+        key=name,
+        disabled=message.field.disabled,
+        form_id=container.form,
+        on_change=on_change,
+        args=args or (),
+        kwargs=kwargs or {},
+    )
+    if container.form:
+        if on_change is not None:
+            raise ScriptApiError(
+                f"{spec.label!r} stands in a form and has on_change: fields of a form are sent together, so only "
+                "its st.form_submit_button can have a callback (on_click)."
+            )
+        run.forms[container.form].widget_ids.append(spec.widget_id)
+    _claim(run, spec)
+    assigned = run.state.take_assignment(name) if name is not None else MISSING
+    value, wire, forced = run.session.widgets.register(spec, assigned)
+    container.add_value_element(kind, message.SerializeToString(), spec.widget_id, wire, forced, str(width))
+    return value
+
+
+def add_trigger(
+    container: Container,
+    kind: str,
+    message: Any,
+    *,
+    identity: Sequence[object],
+    key: str | int | None = None,
+    on_click: Callable[..., Any] | None = None,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    width: str | int = "",
+) -> bool:
+    """Place a button and return whether it was clicked: True in exactly one run per click.
+
+    Parameters and errors as for ``add_widget``; additionally StateAssignmentError when the script assigned to its key.
+    """
+    run = cast(RunContext, container.run)
+    run.check()
+    name = None if key is None else str(key)
+    scope: tuple[object, ...] = (*identity, container.form, _root_number(container)) if name is None else ()
+    spec = WidgetSpec(
+        kind=kind,
+        widget_id=make_widget_id(kind, name, scope),
+        label=message.field.label,
+        default=None,
+        deserialize=bool,
+        serialize=_no_assignment,
+        key=name,
+        trigger=True,
+        disabled=message.field.disabled,
+        form_id=container.form,
+        on_change=on_click,
+        args=args or (),
+        kwargs=kwargs or {},
+    )
+    _claim(run, spec)
+    if name is not None and run.state.take_assignment(name) is not MISSING:
+        raise StateAssignmentError(f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned.")
+    clicked = run.session.take_click(run, spec)
+    container.add_value_element(kind, message.SerializeToString(), spec.widget_id, None, False, str(width))
+    if clicked and container.form:
+        run.forms[container.form].submitted = True
+    return clicked
+
+
+def _no_assignment(value: Any) -> Wire:
+    raise StateAssignmentError("A button's value cannot be assigned.")
+
+
+def _root_number(container: Container) -> int:
+    node = container.node.resolve()
+    while node.parent is not None:
+        node = node.parent
+    return node.number
+
+
+def _claim(run: RunContext, spec: WidgetSpec) -> None:
+    if spec.key is not None and spec.key in run.keys:
+        raise DuplicateWidgetError(f"Two widgets have the key {spec.key!r}. A key may be used once per run.")
+    if spec.widget_id in run.registered:
+        raise DuplicateWidgetError(
+            f"There are two {spec.kind} widgets with the same parameters (label {spec.label!r}), so they cannot be "
+            "told apart. Give each of them a key: key=\"...\"."
+        )
+    run.registered[spec.widget_id] = spec
+    if spec.key is not None:
+        run.keys[spec.key] = spec.widget_id
