@@ -66,12 +66,6 @@ def generate_codecs(root: Path) -> None:
     """Write the TypeScript messages: one folder that can only decode, one that can only encode."""
     script = "protoc-gen-ts_proto.cmd" if os.name == "nt" else "protoc-gen-ts_proto"
     plugin = root / "frontend" / "node_modules" / ".bin" / script
-        root
-        / "frontend"
-        / "node_modules"
-        / ".bin"
-        / ("protoc-gen-ts_proto.cmd" if os.name == "nt" else "protoc-gen-ts_proto")
-    )
     for folder, methods in zip(_codec_folders(root), ("decode-only", "encode-only"), strict=True):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
