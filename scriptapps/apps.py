@@ -1,0 +1,21 @@
+"""The Django app's entry: registers what registers itself.
+
+Runs on: start-up. Invariant: `ready()` only connects; it starts nothing and asks no database.
+"""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ScriptAppsConfig(AppConfig):
+    """Registers checks and receivers, and teaches tables to read QuerySets."""
+
+    name = "scriptapps"
+    label = "scriptapps"
+    verbose_name = _("Script apps")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Import what registers itself; nothing else happens here."""

@@ -1,0 +1,188 @@
+"""The settings of scriptapps: one dict in the site's settings, one declaration of what it may hold, one cached getter.
+
+    from scriptapps.conf import scriptapps_settings
+    scriptapps_settings.RUN_DEADLINE
+
+Runs on: any thread. Invariant: nothing is read at import, and `override_settings` is honoured at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+SETTINGS_NAME = "SCRIPTAPPS"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key of SCRIPTAPPS: its default, the types it may have and, for numbers, its range."""
+
+    default: Any
+    types: tuple[type, ...]
+    minimum: float | None = None
+    maximum: float | None = None
+    check: Callable[[Any], str] | None = None
+
+    def problem(self, value: Any) -> str:
+        """What is wrong with `value`, "" when nothing is."""
+        if isinstance(value, bool) and bool not in self.types or not isinstance(value, self.types):
+            expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in self.types)
+            return f"must be {expected}, not {type(value).__name__}"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.minimum is not None and value < self.minimum:
+                return f"must be at least {self.minimum:g}, not {value:g}"
+            if self.maximum is not None and value > self.maximum:
+                return f"must be at most {self.maximum:g}, not {value:g}"
+        return self.check(value) if self.check else ""
+
+
+APP_KEYS = {"title": str, "access": str, "permission": str, "groups": (list, tuple), "deadline": (int, float)}
+ACCESS_WORDS = ("public", "signed_in", "staff")
+
+
+def _check_paths(value: Any) -> str:
+    wrong = [entry for entry in value if not isinstance(entry, str | Path)]
+    return f"must hold paths, not {wrong[0]!r}" if wrong else ""
+
+
+def _check_strings(value: Any) -> str:
+    wrong = [entry for entry in value if not isinstance(entry, str)]
+    return f"must hold strings, not {wrong[0]!r}" if wrong else ""
+
+
+def _check_access_word(value: Any) -> str:
+    return "" if value in ACCESS_WORDS else f"must be one of {', '.join(ACCESS_WORDS)}, not {value!r}"
+
+
+def _check_apps(value: Any) -> str:
+    for slug, entry in value.items():
+        if not isinstance(entry, dict):
+            return f"[{slug!r}] must be a dict, not {type(entry).__name__}"
+        for key, given in entry.items():
+            if key not in APP_KEYS:
+                return f"[{slug!r}] has the unknown key {key!r}; known are {', '.join(APP_KEYS)}"
+            if not isinstance(given, APP_KEYS[key]) or isinstance(given, bool):
+                return f"[{slug!r}][{key!r}] has the wrong type {type(given).__name__}"
+            if key == "deadline" and given <= 0:
+                return f"[{slug!r}]['deadline'] must be above 0 seconds"
+    return ""
+
+
+def _number(default: float, minimum: float, maximum: float) -> Option:
+    return Option(default, (int, float), minimum, maximum)
+
+
+def _count(default: int, minimum: int, maximum: int) -> Option:
+    return Option(default, (int,), minimum, maximum)
+
+
+def _switch(default: bool | None) -> Option:
+    return Option(default, (bool,) if default is not None else (bool, type(None)))
+
+
+OPTIONS: dict[str, Option] = {
+    "DIRS": Option([], (list, tuple), check=_check_paths),
+    "APPS": Option({}, (dict,), check=_check_apps),
+    "DEFAULT_ACCESS": Option("signed_in", (str,), check=_check_access_word),
+    "RUN_DEADLINE": _number(300, 0.1, 86_400),
+    "RUN_WORKERS": _count(8, 1, 256),
+    "SCRIPT_STOP_GRACE": _number(2.0, 0, 60),
+    "MAX_ABANDONED": _count(4, 1, 64),
+    "RUN_ON_SAVE": _switch(None),
+    "SHOW_TRACEBACKS": _switch(None),
+    "PREHEAT": _switch(True),
+    "PREHEAT_TTL": _number(30, 1, 600),
+    "DETACHED_TTL": _number(600, 0, 604_800),
+    "REVALIDATE_SECONDS": _number(5, 0.5, 300),
+    "HEARTBEAT_SECONDS": _number(15, 1, 300),
+    "BEAT_SECONDS": _number(5, 0.2, 300),
+    "MAX_MESSAGE_BYTES": _count(1_048_576, 1_024, 1_073_741_824),
+    "MAX_EVENTS_PER_MESSAGE": _count(5_000, 1, 1_000_000),
+    "MESSAGES_PER_SECOND": _number(50, 1, 100_000),
+    "MESSAGE_BURST": _count(200, 1, 1_000_000),
+    "SOCKETS_PER_USER": _count(20, 1, 1_000_000),
+    "SOCKETS_PER_ADDRESS": _count(200, 1, 1_000_000),
+    "SOCKETS_TOTAL": _count(2_000, 1, 1_000_000),
+    "FRAME_ANCESTORS": Option(["'self'"], (list, tuple), check=_check_strings),
+    "LOGIN_URL": Option(None, (str, type(None))),
+}
+DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}
+
+
+class ScriptAppsSettings:
+    """Attribute access to the site's SCRIPTAPPS dict with defaults; None stands for a value derived from Django's."""
+
+    DIRS: list[Path]
+    APPS: dict[str, dict[str, Any]]
+    DEFAULT_ACCESS: str
+    RUN_DEADLINE: float
+    RUN_WORKERS: int
+    SCRIPT_STOP_GRACE: float
+    MAX_ABANDONED: int
+    RUN_ON_SAVE: bool
+    SHOW_TRACEBACKS: bool
+    PREHEAT: bool
+    PREHEAT_TTL: float
+    DETACHED_TTL: float
+    REVALIDATE_SECONDS: float
+    HEARTBEAT_SECONDS: float
+    BEAT_SECONDS: float
+    MAX_MESSAGE_BYTES: int
+    MAX_EVENTS_PER_MESSAGE: int
+    MESSAGES_PER_SECOND: float
+    MESSAGE_BURST: int
+    SOCKETS_PER_USER: int
+    SOCKETS_PER_ADDRESS: int
+    SOCKETS_TOTAL: int
+    FRAME_ANCESTORS: list[str]
+    LOGIN_URL: str
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in OPTIONS:
+            raise AttributeError(f"{SETTINGS_NAME} has no setting {name!r}")
+        value = self.given().get(name, OPTIONS[name].default)
+        if value is None:
+            # Not cached: test runners change DEBUG without telling anyone.
+            return settings.LOGIN_URL if name == "LOGIN_URL" else bool(settings.DEBUG)
+        if name == "DIRS":
+            value = [Path(entry) for entry in value]
+        self.__dict__[name] = value
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """What the site wrote, or an empty dict when it wrote nothing usable."""
+        value = getattr(settings, SETTINGS_NAME, {})
+        return value if isinstance(value, dict) else {}
+
+    def reload(self) -> None:
+        """Forget what was read."""
+        self.__dict__.clear()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Pairs of setting name and what is wrong with it, for the system check."""
+        value = getattr(settings, SETTINGS_NAME, {})
+        if not isinstance(value, dict):
+            yield "", f"must be a dict, not {type(value).__name__}"
+            return
+        for name, given in value.items():
+            if name not in OPTIONS:
+                yield str(name), "is not a setting of scriptapps"
+            elif problem := OPTIONS[name].problem(given):
+                yield name, problem
+
+
+scriptapps_settings = ScriptAppsSettings()
+
+
+def _reload_settings(*, setting: str, **kwargs: Any) -> None:
+    if setting in {SETTINGS_NAME, "DEBUG", "LOGIN_URL"}:
+        scriptapps_settings.reload()
+
+
+setting_changed.connect(_reload_settings, dispatch_uid="scriptapps.conf.reload")

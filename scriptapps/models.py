@@ -1,0 +1,280 @@
+"""The rows of scriptapps: what may be opened, what is alive right now, and pages frozen to share.
+
+Runs on: request threads and the database executor, never on the event loop.
+Invariant: whether a session is live is derived from its node's beat; a row alone proves nothing about a process.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models, router, transaction
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from scriptapps import signals
+from scriptapps.conf import scriptapps_settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+# A node is believed alive for this many of its beats: one may be lost, one may be late.
+BEATS_UNTIL_GONE = 3
+# Rows steered by one UPDATE: below the variable limit of every database.
+STEER_CHUNK = 500
+
+
+class ScriptApp(models.Model):
+    """One script app as the site's staff configure it. Blank fields mean: as the script's file declares it."""
+
+    class Access(models.TextChoices):
+        """Who may open it; blank stands for the declaration of the script."""
+
+        DECLARED = "", _("as the script declares")
+        PUBLIC = "public", _("everybody, without signing in")
+        SIGNED_IN = "signed_in", _("everybody who is signed in")
+        STAFF = "staff", _("staff")
+        PERMISSION = "permission", _("holders of a permission")
+        GROUPS = "groups", _("members of groups")
+
+    slug = models.CharField(
+        _("slug"),
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(SLUG_PATTERN)],
+        help_text=_("The file's name without .py; also the address of its page."),
+    )
+    title = models.CharField(_("title"), max_length=200, blank=True, help_text=_("Blank: as the script declares."))
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("A disabled script app cannot be opened; its open pages are closed.")
+    )
+    access = models.CharField(_("who may open it"), max_length=20, choices=Access, blank=True, default=Access.DECLARED)
+    permission = models.CharField(
+        _("permission"), max_length=200, blank=True, help_text=_("For example shop.view_order; used with “permission”.")
+    )
+    groups = models.ManyToManyField(
+        "auth.Group",
+        verbose_name=_("groups"),
+        blank=True,
+        related_name="+",
+        help_text=_("Members of any of these may open it; used with “groups”."),
+    )
+    deadline_seconds = models.FloatField(
+        _("deadline in seconds"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1)],
+        help_text=_("A run that takes longer is stopped. Blank: as the script declares."),
+    )
+    source_path = models.CharField(_("source"), max_length=500, blank=True, editable=False)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    updated = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("script app")
+        verbose_name_plural = _("script apps")
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.title or self.slug
+
+    def get_absolute_url(self) -> str:
+        """The address of its page."""
+        return reverse("scriptapps:page", args=[self.slug])
+
+
+def live_since(now: datetime | None = None) -> datetime:
+    """The moment after which a node must have beaten for its sessions to count as live."""
+    return (now or timezone.now()) - timedelta(seconds=BEATS_UNTIL_GONE * scriptapps_settings.BEAT_SECONDS)
+
+
+class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
+    """Live sessions, and the three things one may ask of them. Each has an `a` twin for async code."""
+
+    def live(self) -> Self:
+        """Sessions that are open in a process which gave a sign of life lately."""
+        return self.exclude(state=ScriptSession.State.CLOSED).filter(beat__gt=live_since())
+
+    def not_live(self) -> Self:
+        """Sessions that are closed, or whose process has gone silent."""
+        return self.filter(Q(state=ScriptSession.State.CLOSED) | Q(beat__lte=live_since()))
+
+    def rerun(self) -> int:
+        """Ask these sessions to run their script again; returns how many were asked."""
+        return self._steer("rerun")
+
+    def stop(self) -> int:
+        """Ask these sessions to stop the run they are in; returns how many were asked."""
+        return self._steer("stop")
+
+    def close(self) -> int:
+        """Ask these sessions to end; returns how many were asked."""
+        return self._steer("close")
+
+    async def arerun(self) -> int:
+        """`rerun` for async code."""
+        return await sync_to_async(self.rerun)()
+
+    async def astop(self) -> int:
+        """`stop` for async code."""
+        return await sync_to_async(self.stop)()
+
+    async def aclose(self) -> int:
+        """`close` for async code."""
+        return await sync_to_async(self.close)()
+
+    def _steer(self, kind: str) -> int:
+        # The raised counter is the request: a lost signal is made good by the node's next beat.
+        column, using = f"{kind}_wanted", router.db_for_write(self.model, **self._hints)
+        open_rows = self.using(using).exclude(state=ScriptSession.State.CLOSED)
+        ids = list(open_rows.order_by().values_list("pk", flat=True).distinct())
+        with transaction.atomic(using=using):
+            count = 0
+            for start in range(0, len(ids), STEER_CHUNK):
+                rows = self.model._base_manager.using(using).filter(pk__in=ids[start : start + STEER_CHUNK])
+                count += rows.update(**{column: F(column) + 1})
+            if ids:
+                transaction.on_commit(lambda: _announce(kind, ids), using=using)
+        return count
+
+
+def _announce(kind: str, ids: list[uuid.UUID]) -> None:
+    signals.steering_requested.send_robust(sender=ScriptSession, kind=kind, ids=ids)
+
+
+class ScriptSession(models.Model):
+    """One live session as every process and the admin see it. Its owner is the process named in `node`."""
+
+    class State(models.TextChoices):
+        """What its process last wrote; see `liveness` for what is true now."""
+
+        IDLE = "idle", _("idle")
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        CLOSED = "closed", _("closed")
+
+    class Liveness(models.TextChoices):
+        """What is true now, derived from state, viewers and the node's beat."""
+
+        RUNNING = "running", _("running")
+        QUEUED = "queued", _("queued")
+        LIVE = "live", _("live")
+        AWAY = "away", _("away")
+        GONE = "gone", _("gone")
+        CLOSED = "closed", _("closed")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    script_app = models.ForeignKey(
+        ScriptApp, on_delete=models.CASCADE, related_name="sessions", verbose_name=_("script app")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        # The owner's rows are closed by a receiver; cascading would make deleting a user need rights on sessions.
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("user"),
+    )
+    binding = models.CharField(max_length=64, editable=False, db_index=False)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.IDLE)
+    node = models.CharField(_("node"), max_length=100, blank=True)
+    beat = models.DateTimeField(_("node's last sign of life"), default=timezone.now)
+    viewers = models.PositiveIntegerField(_("viewers"), default=0)
+    runs = models.PositiveIntegerField(_("runs"), default=0)
+    last_run_ms = models.FloatField(_("last run in ms"), null=True, blank=True)
+    last_outcome = models.CharField(_("last outcome"), max_length=20, blank=True)
+    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    connected_at = models.DateTimeField(_("connected"), null=True, blank=True)
+    last_seen = models.DateTimeField(_("last seen"), default=timezone.now)
+    rerun_wanted = models.PositiveIntegerField(default=0, editable=False)
+    rerun_done = models.PositiveIntegerField(default=0, editable=False)
+    stop_wanted = models.PositiveIntegerField(default=0, editable=False)
+    stop_done = models.PositiveIntegerField(default=0, editable=False)
+    close_wanted = models.PositiveIntegerField(default=0, editable=False)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    close_reason = models.CharField(_("reason"), max_length=100, blank=True)
+
+    objects = ScriptSessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("script session")
+        verbose_name_plural = _("script sessions")
+        ordering = ("-last_seen", "-pk")
+        indexes = [
+            models.Index(fields=["state", "beat"], name="scriptapps_session_live"),
+            models.Index(fields=["node", "state"], name="scriptapps_session_node"),
+            models.Index(fields=["-last_seen", "-id"], name="scriptapps_session_seen"),
+        ]
+        permissions = [
+            ("rerun_scriptsession", _("Can rerun script sessions")),
+            ("stop_scriptsession", _("Can stop runs of script sessions")),
+            ("close_scriptsession", _("Can close script sessions")),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is open in a process that gave a sign of life lately."""
+        return self.state != self.State.CLOSED and self.beat > live_since()
+
+    @property
+    def liveness(self) -> ScriptSession.Liveness:
+        """What is true now, whatever its process managed to write last."""
+        if self.state == self.State.CLOSED:
+            return self.Liveness.CLOSED
+        if not self.is_live:
+            return self.Liveness.GONE
+        if self.state in {self.State.RUNNING, self.State.QUEUED}:
+            return self.Liveness(self.state)
+        return self.Liveness.LIVE if self.viewers else self.Liveness.AWAY
+
+
+class SavedSnapshot(models.Model):
+    """A page as somebody saw it, viewable without running the script by those who may open the script app."""
+
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    script_app = models.ForeignKey(
+        ScriptApp, on_delete=models.CASCADE, related_name="snapshots", verbose_name=_("script app")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("saved by"),
+    )
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    payload = models.BinaryField(editable=False, help_text="A serialised Snapshot message, compressed with zlib.")
+    size = models.PositiveIntegerField(_("size in bytes"), default=0, editable=False)
+    created = models.DateTimeField(_("saved"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("saved snapshot")
+        verbose_name_plural = _("saved snapshots")
+        ordering = ("-created", "-pk")
+        indexes = [models.Index(fields=["-created", "-id"], name="scriptapps_snapshot_created")]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keeps `size` in step with the payload."""
+        self.size = len(self.payload)
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        """The address of the frozen page."""
+        return reverse("scriptapps:saved", args=[self.script_app.slug, self.pk])

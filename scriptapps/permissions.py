@@ -1,0 +1,118 @@
+"""The one policy: may this person open this script app? Asked by pages, sockets, the index and re-validation alike.
+
+Runs on: request threads and the database executor; may query, so never on the event loop.
+Invariant: nothing else decides. Inactive users are never let in; superusers get in through `has_perm` only.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import prefetch_related_objects
+
+from scriptapps.access import AccessKind
+from scriptapps.models import ScriptApp
+from scriptapps.registry import EffectiveApp, ScriptSource, registry
+
+
+class Decision(enum.Enum):
+    """The answer of the policy, and what a page, a socket or the status document makes of it."""
+
+    ALLOW = "ok"
+    SIGN_IN = "signed_out"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Openable:
+    """A script app that the asking person may open."""
+
+    source: ScriptSource
+    row: ScriptApp | None
+    effective: EffectiveApp
+
+
+def decide(user: Any, effective: EffectiveApp | None) -> Decision:
+    """Whether `user` (a user or AnonymousUser) may open the script app; None stands for one that does not exist."""
+    if effective is None or not effective.enabled:
+        return Decision.GONE
+    if user.is_authenticated and not user.is_active:
+        return Decision.FORBIDDEN
+    if effective.access.kind == AccessKind.PUBLIC:
+        return Decision.ALLOW
+    if not user.is_authenticated:
+        return Decision.SIGN_IN
+    return Decision.ALLOW if _fulfils(user, effective) else Decision.FORBIDDEN
+
+
+def decide_slug(user: Any, slug: str) -> Decision:
+    """`decide` for a slug, with file, settings and row as they are now."""
+    source = registry.find(slug)
+    if source is None:
+        return Decision.GONE
+    row = ScriptApp.objects.filter(slug=slug).prefetch_related("groups").first()
+    return decide(user, registry.effective(source, row))
+
+
+def openable(user: Any) -> list[Openable]:
+    """What `user` may open, by title. Three queries plus what `has_perm` asks, however many script apps there are."""
+    sources = registry.all()
+    rows = _rows({source.slug for source in sources})
+    found = []
+    for source in sources:
+        row = rows.get(source.slug)
+        effective = registry.effective(source, row)
+        if decide(user, effective) is Decision.ALLOW:
+            found.append(Openable(source, row, effective))
+    return sorted(found, key=lambda item: item.effective.title.casefold())
+
+
+def decide_batch(pairs: Iterable[tuple[Any, str]]) -> dict[tuple[Any, str], Decision]:
+    """`decide` for many (user primary key or None, slug) pairs, reading every user and row once, freshly.
+
+    A user who does not exist any more is answered SIGN_IN, also on a public script app: the identity is gone.
+    """
+    wanted = set(pairs)
+    users = get_user_model()._default_manager.in_bulk({pk for pk, _ in wanted if pk is not None})
+    if any(hasattr(user, "groups") for user in users.values()):
+        prefetch_related_objects(list(users.values()), "groups")
+    slugs = {slug for _, slug in wanted}
+    rows = _rows(slugs)
+    sources = {source.slug: source for source in registry.all() if source.slug in slugs}
+    effective = {slug: registry.effective(source, rows.get(slug)) for slug, source in sources.items()}
+    decisions: dict[tuple[Any, str], Decision] = {}
+    for pk, slug in wanted:
+        user = AnonymousUser() if pk is None else users.get(pk)
+        decisions[pk, slug] = Decision.SIGN_IN if user is None else decide(user, effective.get(slug))
+    return decisions
+
+
+def _rows(slugs: set[str]) -> dict[str, ScriptApp]:
+    return {row.slug: row for row in ScriptApp.objects.filter(slug__in=slugs).prefetch_related("groups")}
+
+
+def _fulfils(user: Any, effective: EffectiveApp) -> bool:
+    rule = effective.access
+    match rule.kind:
+        case AccessKind.SIGNED_IN:
+            return True
+        case AccessKind.STAFF:
+            return bool(user.is_staff)
+        case AccessKind.PERMISSION:
+            return bool(user.has_perm(rule.permission))
+        case AccessKind.GROUPS:
+            return not _group_names(user).isdisjoint(rule.groups)
+        case _:
+            return False
+
+
+def _group_names(user: Any) -> set[str]:
+    # A user model without groups is a member of none.
+    groups = getattr(user, "groups", None)
+    return {group.name for group in groups.all()} if groups is not None else set()

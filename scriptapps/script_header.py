@@ -1,0 +1,93 @@
+"""What a script says about itself in its first comment lines, read without importing or compiling it.
+
+Runs on: request threads. Pure: bytes in, a value out.
+Invariant: a line that is meant as a declaration but cannot be understood is reported, and never widens access.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+
+from scriptapps.access import NOBODY, AccessRule, AccessRuleError
+
+# The header has to fit into the file's beginning, so that listing many scripts stays cheap.
+HEADER_BYTES = 8_192
+LINE = re.compile(r"^#+\s*([A-Za-z][A-Za-z _-]{0,30}?)\s*:\s*(.*?)\s*$")
+KEYS = ("title", "access", "deadline", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptHeader:
+    """The declarations of one script; None or "" where it says nothing. `problems` are sentences for the developer."""
+
+    title: str = ""
+    access: AccessRule | None = None
+    deadline: float | None = None
+    description: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def parse_header(source: bytes) -> ScriptHeader:
+    """Read the leading comment lines of `source`; the first line of code or docstring ends the header."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for line in _leading_comments(source):
+        match = LINE.match(line)
+        if not match:
+            continue
+        key = match[1].lower()
+        if key in KEYS:
+            found.setdefault(key, match[2])
+        elif near := difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8):
+            problems.append(f"“# {match[1]}:” is not a declaration; did you mean “# {near[0]}:”?")
+    access, deadline = _access(found, problems), _deadline(found, problems)
+    return ScriptHeader(
+        title=found.get("title", "")[:200],
+        access=access,
+        deadline=deadline,
+        description=found.get("description", ""),
+        problems=tuple(problems),
+    )
+
+
+def _leading_comments(source: bytes) -> list[str]:
+    head = source[:HEADER_BYTES]
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(head).readline)
+    except SyntaxError:
+        encoding = "utf-8"
+    comments = []
+    for line in head.decode(encoding, errors="replace").splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            comments.append(stripped)
+        elif stripped:
+            break
+    return comments
+
+
+def _access(found: dict[str, str], problems: list[str]) -> AccessRule | None:
+    if "access" not in found:
+        return None
+    try:
+        return AccessRule.parse(found["access"])
+    except AccessRuleError as error:
+        problems.append(f"“# access:” cannot be understood, so nobody may open the script app: {error}")
+        return NOBODY
+
+
+def _deadline(found: dict[str, str], problems: list[str]) -> float | None:
+    if "deadline" not in found:
+        return None
+    try:
+        seconds = float(found["deadline"].removesuffix("s").strip())
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= 86_400:
+        return seconds
+    problems.append(f"“# deadline:” takes seconds from 0 to 86400, not {found['deadline']!r}; the default holds")
+    return None
