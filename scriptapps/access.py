@@ -53,7 +53,9 @@ class AccessRule:
             return cls.for_permission(rest)
         if kind in {AccessKind.GROUPS, "group"}:
             return cls.for_groups(rest.split(","))
-        raise AccessRuleError(f"{text!r} is none of: public, signed-in, staff, permission <app.codename>, groups <a, b>")
+        raise AccessRuleError(
+            f"{text!r} is none of: public, signed-in, staff, permission <app.codename>, groups <a, b>"
+        )
 
     @classmethod
     def for_permission(cls, permission: str) -> AccessRule:

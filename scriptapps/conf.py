@@ -31,7 +31,7 @@ class Option:
 
     def problem(self, value: Any) -> str:
         """What is wrong with `value`, "" when nothing is."""
-        if isinstance(value, bool) and bool not in self.types or not isinstance(value, self.types):
+        if (isinstance(value, bool) and bool not in self.types) or not isinstance(value, self.types):
             expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in self.types)
             return f"must be {expected}, not {type(value).__name__}"
         if isinstance(value, int | float) and not isinstance(value, bool):
