@@ -1,0 +1,1 @@
+"""The demo site: a small shop whose staff work with script apps."""

@@ -1,0 +1,1 @@
+"""The demo site's shop: what its script apps read and write."""
