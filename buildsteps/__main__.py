@@ -29,13 +29,23 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command")
     npm = commands.add_parser("npm", help="run npm in frontend/ with the packages of its lock file")
     npm.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("tools", help="only install the build tools")
+    commands.add_parser("clean", help="remove every generated file")
     options = parser.parse_args(arguments)
     steps = [step for step in STEPS if not options.only or any(part in step.name for part in options.only)]
-    if not options.command and not options.force and not stamps.stale(ROOT, steps):
-        print("generated files are up to date")
-        return 0
-    if not _has_tools():
-        return _run_with_tools(arguments)
+    match options.command:
+        case "tools":
+            return 0 if _install_tools() else 1
+        case "clean":
+            stamps.clean(ROOT, STEPS)
+            return 0
+        case None if not options.force and not stamps.stale(ROOT, steps):
+            print("generated files are up to date")
+            return 0
+    return _generate(options, steps) if _has_tools() else _run_with_tools(arguments)
+
+
+def _generate(options: argparse.Namespace, steps: list[stamps.Step]) -> int:
     try:
         if options.command == "npm":
             node.install_packages(ROOT / "frontend")
@@ -53,18 +63,29 @@ def _has_tools() -> bool:
 
 
 def _run_with_tools(arguments: list[str]) -> int:
-    python = TOOLS / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not _install_tools():
+        return 1
+    return subprocess.run([_tools_python(), "-m", "buildsteps", *arguments], cwd=ROOT, check=False).returncode
+
+
+def _tools_python() -> Path:
+    return TOOLS / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _install_tools() -> bool:
+    """Create or renew .build-env/ when the build requirements of pyproject.toml have changed."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     stamp, stamp_file = hashlib.sha256(repr(wanted).encode()).hexdigest(), TOOLS / "requirements.sha256"
-    if not stamp_file.is_file() or stamp_file.read_text() != stamp:
-        print(f"installing the build tools into {TOOLS.name}/ ...", flush=True)
-        venv.create(TOOLS, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
-        if subprocess.run(install, check=False).returncode:
-            print("error: the build tools could not be installed (see above)", file=sys.stderr)
-            return 1
-        stamp_file.write_text(stamp)
-    return subprocess.run([python, "-m", "buildsteps", *arguments], cwd=ROOT, check=False).returncode
+    if stamp_file.is_file() and stamp_file.read_text() == stamp:
+        return True
+    print(f"installing the build tools into {TOOLS.name}/ ...", flush=True)
+    venv.create(TOOLS, with_pip=True, clear=True)
+    install = [_tools_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+    if subprocess.run(install, check=False).returncode:
+        print("error: the build tools could not be installed (see above)", file=sys.stderr)
+        return False
+    stamp_file.write_text(stamp)
+    return True
 
 
 if __name__ == "__main__":

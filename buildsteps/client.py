@@ -5,6 +5,7 @@ Runs on: the build machine. Invariant: the static folder holds nothing but what 
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,32 +24,40 @@ _TS_OPTIONS = (
     "forceLong=number",
     "unrecognizedEnum=false",
 )
-_NOT_SOURCES = {"node_modules", "dec", "enc", "coverage", "tests"}
+INDEX = "frontend/src/elements/index.ts"
+_NOT_SOURCES = {"node_modules", "dec", "enc", "coverage", "tests", "README.md", ".gitignore"}
 
 
 def sources(root: Path) -> Iterator[Path]:
     """What the built client depends on, apart from proto/."""
     for file in (root / "frontend").rglob("*"):
-        if file.is_file() and not _NOT_SOURCES.intersection(file.relative_to(root).parts):
+        parts = file.relative_to(root).parts
+        if file != root / INDEX and not _NOT_SOURCES.intersection(parts) and file.is_file():
             yield file
 
 
 def outputs(root: Path) -> Iterator[Path]:
-    """What stands in the folders this step fills."""
-    folders = [root / STATIC] if os.environ.get(PREBUILT) else [root / STATIC, *_codec_folders(root)]
-    for folder in folders:
+    """What stands in the folders this step fills, and the table of elements that the client's build writes."""
+    prebuilt = os.environ.get(PREBUILT)
+    for folder in [root / STATIC, *([] if prebuilt else _codec_folders(root))]:
         yield from (file for file in folder.rglob("*") if file.is_file())
+    if not prebuilt:
+        yield root / INDEX
 
 
 def make(root: Path) -> None:
     """Build the client, or take it from the folder that SCRIPTAPPS_PREBUILT names."""
-    target = root / STATIC
-    shutil.rmtree(target, ignore_errors=True)
-    if prebuilt := os.environ.get(PREBUILT):
-        if not (Path(prebuilt) / "app.js").is_file():
-            raise BuildError(f"{PREBUILT}={prebuilt} holds no app.js")
-        shutil.copytree(prebuilt, target)
-        return
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(os.environ.get(PREBUILT) or folder)
+        if not os.environ.get(PREBUILT):
+            _build(root, built)
+        if not (built / "app.js").is_file():
+            raise BuildError(f"{built} holds no app.js: the client was not built")
+        shutil.rmtree(root / STATIC, ignore_errors=True)
+        shutil.copytree(built, root / STATIC)
+
+
+def _build(root: Path, target: Path) -> None:
     frontend = root / "frontend"
     if not (frontend / "package.json").is_file():
         raise BuildError(
@@ -57,9 +66,7 @@ def make(root: Path) -> None:
         )
     node.install_packages(frontend)
     generate_codecs(root)
-    node.run_node(frontend, "build.mjs")
-    if not (target / "app.js").is_file():
-        raise BuildError(f"frontend/build.mjs wrote no {STATIC}/app.js")
+    node.run_node(frontend, "build.mjs", str(target))
 
 
 def generate_codecs(root: Path) -> None:

@@ -60,11 +60,16 @@ def run_npm(folder: Path, *arguments: str) -> None:
         raise BuildError(f"`npm {' '.join(arguments)}` failed in {folder} (see above)")
 
 
-def run_node(folder: Path, script: str) -> None:
+def run_node(folder: Path, script: str, *arguments: str) -> None:
     """Run one of the folder's own scripts. Raises BuildError with its output if it fails."""
     node = find_node()
     done = subprocess.run(
-        [node.program, script], cwd=folder, env=node.environment(), check=False, capture_output=True, text=True
+        [node.program, script, *arguments],
+        cwd=folder,
+        env=node.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise BuildError(f"`node {script}` failed in {folder}:\n{done.stdout}{done.stderr}")

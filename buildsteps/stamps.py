@@ -47,6 +47,14 @@ def run(root: Path, steps: Iterable[Step], *, force: bool = False, report: Calla
         (root / STAMP_FILE).write_text(json.dumps(stamps, indent=1, sort_keys=True) + "\n")
 
 
+def clean(root: Path, steps: Iterable[Step]) -> None:
+    """Remove what the steps have written, and their stamps."""
+    for step in steps:
+        for file in list(step.outputs(root)):
+            file.unlink(missing_ok=True)
+    (root / STAMP_FILE).unlink(missing_ok=True)
+
+
 def _stamp(root: Path, step: Step) -> dict[str, str]:
     return {"sources": digest(root, step.sources(root)), "outputs": digest(root, step.outputs(root))}
 
