@@ -19,7 +19,6 @@ from scriptapps.errors import NoRunContextError, ScriptApiError, StopScript
 
 if TYPE_CHECKING:
     from scriptapps.deltas.page_tree import PageTree
-    from scriptapps.protocol import schema
     from scriptapps.runtime.live_session import LiveSession
     from scriptapps.runtime.session_state import SessionState
     from scriptapps.runtime.signal import Signal
@@ -61,11 +60,13 @@ class RunContext:
         self.registered: dict[str, WidgetSpec] = {}
         self.keys: dict[str, str] = {}
         self.forms: dict[str, FormInfo] = {}
+        self.clicks: set[str] = set()
         self.fired: set[str] = set()
+        self.seqs: dict[str, int] = {}
+        self.reached_end = False
         self.shielded = False
         self.in_callbacks = False
         self.main_module = types.ModuleType("__main__")
-        self.page_config: schema.PageConfig | None = None
         self.thread_id = threading.get_ident()
         self.dead = False
         self._user: Any = None

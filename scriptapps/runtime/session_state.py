@@ -97,6 +97,10 @@ class SessionState(MutableMapping[str, Any]):
         """What the script assigned to a widget's key since the widget was last placed, or MISSING; handed over once."""
         return self._values.pop(name, MISSING)
 
+    def forget_values(self) -> None:
+        """Forget everything that the script stored."""
+        self._values.clear()
+
     def stored_values(self) -> dict[str, Any]:
         """A copy of what the script stored itself, without widget values."""
         return dict(self._values)

@@ -105,6 +105,13 @@ class WidgetStore:
         for widget_id in [w for w in self.incoming if w not in registered]:
             del self.incoming[widget_id]
 
+    def forget_values(self) -> None:
+        """Every widget starts again from its default."""
+        self.current.clear()
+        self.incoming.clear()
+        self.triggers.clear()
+        self.keys.clear()
+
     # -- on the script thread --------------------------------------------------------------------------------------
 
     def value(self, widget_id: str) -> Any:
@@ -123,7 +130,7 @@ class WidgetStore:
             value = spec.deserialize(wire)
             forced = wire != before
         elif before is MISSING:
-            wire, forced = spec.default, False
+            wire, forced = spec.default, True
             value = spec.deserialize(wire)
         else:
             wire, forced = before, False

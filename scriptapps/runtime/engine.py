@@ -1,0 +1,261 @@
+"""Where runs execute: a bounded pool of script threads, watched by one supervisor.
+
+Runs on: its own daemon threads, which never keep the process from ending. Invariant: a live session is in the engine
+at most once; interactive runs go before background runs; a thread that was broken off or given up is not used again.
+
+Stopping is a ladder: (1) the signal, seen at element calls, state access, safe points and in ``time.sleep``, and
+cancelling the running query; (2) after ``stop_grace`` an asynchronous exception, guarded by the run's door; (3) after
+``abandon_grace`` the run is given up: its calls raise and another thread takes its place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import logging
+import sys
+import threading
+import time
+from collections import deque
+
+from scriptapps.errors import StopScript, TooManyRunsAbandonedError
+from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.main_module import install_main_module
+from scriptapps.runtime.options import RuntimeOptions
+from scriptapps.runtime.runner import MESSAGES, RunGuard, announce, run_once
+from scriptapps.runtime.signal import install_cooperative_sleep
+
+logger = logging.getLogger("scriptapps.engine")
+
+HOG_SECONDS = 0.05
+"""A run that computes longer than this without pause makes room for others at its safe points."""
+THROTTLE_TICK = 0.01
+SWITCH_INTERVAL = 0.0005
+"""Seconds between offers of the interpreter to other threads; Python's own 5 ms starves short runs beside long ones."""
+
+
+def _raise_in(thread_id: int, exception: type[BaseException] | None) -> None:
+    target = ctypes.py_object(exception) if exception is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), target)
+
+
+class _BrokenOff(StopScript):
+    """What step 2 of the ladder raises; its reason is told by the session's signal."""
+
+
+class ThreadEngine:
+    """The engine of a server process."""
+
+    def __init__(self, options: RuntimeOptions) -> None:
+        self.options = options
+        # Guards the queues, the running guards and the numbers below.
+        self._condition = threading.Condition()
+        self._interactive: deque[LiveSession] = deque()
+        self._background: deque[LiveSession] = deque()
+        self._running: dict[RunGuard, LiveSession] = {}
+        self._stops: dict[RunGuard, float] = {}
+        self._idle = 0
+        self._workers = 0
+        self._closed = False
+        self.abandoned = 0
+        self._names = itertools.count(1)
+        # Wakes the supervisor when there is something new to watch.
+        self._watch = threading.Event()
+        self._supervisor: threading.Thread | None = None
+
+    # -- any thread ------------------------------------------------------------------------------------------------
+
+    def submit(self, session: LiveSession, *, background: bool = False) -> None:
+        """Run a queued session as soon as a thread is free. Raises TooManyRunsAbandonedError."""
+        with self._condition:
+            if self.abandoned > self.options.max_abandoned:
+                raise TooManyRunsAbandonedError(
+                    f"{self.abandoned} runs of this process could not be stopped. Restart it; it takes no new runs."
+                )
+            (self._background if background else self._interactive).append(session)
+            if self._idle:
+                self._condition.notify()
+            elif self._workers < self.options.workers:
+                self._start_worker_locked()
+            hogs = self._hogs_locked()
+        for hog in hogs:
+            hog.signal.throttle()
+        if hogs:
+            self._watch.set()
+
+    def stop(self, session: LiveSession) -> None:
+        """The session's run has been signalled to end; climb the ladder if it does not."""
+        with self._condition:
+            for guard, running in self._running.items():
+                if running is session and guard not in self._stops:
+                    self._stops[guard] = time.monotonic()
+                    self._watch.set()
+
+    def shut_down(self) -> None:
+        """Take no more runs, stop the running ones."""
+        with self._condition:
+            self._closed = True
+            self._interactive.clear()
+            self._background.clear()
+            running = list(self._running.values())
+            self._condition.notify_all()
+        for session in running:
+            session.signal.stop("STOPPED")
+        self._watch.set()
+
+    @property
+    def running(self) -> int:
+        """How many runs execute now."""
+        with self._condition:
+            return len(self._running)
+
+    # -- script threads --------------------------------------------------------------------------------------------
+
+    def _start_worker_locked(self) -> None:
+        if self._supervisor is None:
+            install_main_module()
+            install_cooperative_sleep()
+            sys.setswitchinterval(SWITCH_INTERVAL)
+            self._supervisor = threading.Thread(target=self._supervise, name="scriptapps-supervisor", daemon=True)
+            self._supervisor.start()
+        self._workers += 1
+        name = f"scriptapps-run-{next(self._names)}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            session = self._take()
+            if session is None:
+                return
+            guard = RunGuard()
+            with self._condition:
+                self._running[guard] = session
+            self._watch_deadline(session)
+            try:
+                more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
+            except BaseException:  # a mistake of ours must not cost a thread of the pool
+                logger.exception("The run of session %s broke the runner", session.session_id)
+                more = False
+            with self._condition:
+                self._running.pop(guard, None)
+                self._stops.pop(guard, None)
+                if guard.broken_off and not guard.abandoned:
+                    self._workers -= 1
+            if more:
+                self.submit(session)
+            if guard.broken_off or guard.abandoned:
+                return
+
+    def _take(self) -> LiveSession | None:
+        with self._condition:
+            self._idle += 1
+            try:
+                while not self._closed:
+                    if self._interactive:
+                        return self._interactive.popleft()
+                    if self._background:
+                        return self._background.popleft()
+                    self._condition.wait()
+            finally:
+                self._idle -= 1
+        return None
+
+    def _watch_deadline(self, session: LiveSession) -> None:
+        if session.deadline < self._next_look:
+            self._watch.set()
+
+    # -- supervisor ------------------------------------------------------------------------------------------------
+
+    _next_look = 1.0
+
+    def _supervise(self) -> None:
+        while True:
+            with self._condition:
+                if self._closed and not self._running:
+                    return
+                wait = self._look_locked(time.monotonic())
+            self._watch.wait(wait)
+            self._watch.clear()
+            self._step()
+
+    def _look_locked(self, now: float) -> float | None:
+        """Seconds until something may have to be done; None: nothing runs."""
+        if not self._running:
+            return None
+        waits = [session.deadline - (now - guard.started) for guard, session in self._running.items()]
+        for since in self._stops.values():
+            waits += [at - (now - since) for at in (self.options.stop_grace, self.options.abandon_grace)]
+        if self._hogs_locked() and (self._interactive or len(self._running) > 1):
+            waits.append(THROTTLE_TICK)
+        return max(min([wait for wait in waits if wait > 0] or [0.05]), 0.005)
+
+    def _hogs_locked(self) -> list[LiveSession]:
+        border = time.monotonic() - HOG_SECONDS
+        return [session for guard, session in self._running.items() if guard.started < border]
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        with self._condition:
+            running = list(self._running.items())
+            stops = dict(self._stops)
+            crowded = bool(self._interactive) or len(running) > 1
+        for guard, session in running:
+            if guard in stops:
+                self._climb(guard, session, now - stops[guard])
+            elif now - guard.started >= session.deadline:
+                session.signal.stop("DEADLINE")
+                self.stop(session)
+            elif crowded and now - guard.started > HOG_SECONDS:
+                session.signal.throttle()
+
+    def _climb(self, guard: RunGuard, session: LiveSession, stopping_for: float) -> None:
+        self.options.cancel_query(guard.thread_id)
+        if stopping_for >= self.options.abandon_grace:
+            self._abandon(guard, session)
+        elif stopping_for >= self.options.stop_grace and not guard.broken_off:
+            with guard.lock:
+                if guard.inside:
+                    guard.broken_off = True
+                    _raise_in(guard.thread_id, _BrokenOff)
+
+    def _abandon(self, guard: RunGuard, session: LiveSession) -> None:
+        with guard.lock:
+            run = guard.run
+            if not guard.inside or run is None or guard.abandoned:
+                return
+            guard.abandoned = run.dead = True
+        session.tree.abandon_run()
+        with self._condition:
+            self._running.pop(guard, None)
+            self._stops.pop(guard, None)
+            self._workers -= 1
+            self.abandoned += 1
+        logger.error("%s: run %s could not be stopped and was given up", session.slug, run.run_id)
+        milliseconds = (time.monotonic() - guard.started) * 1000
+        more = session.finish_run(run, "ABANDONED", milliseconds, ack=True)
+        announce(session, run.run_id, "ABANDONED", milliseconds, MESSAGES["ABANDONED"])
+        if more:
+            self.submit(session)
+
+
+class InlineEngine:
+    """Executes runs in the caller's thread, when it says so; for tests and ``ScriptTester``."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[LiveSession] = deque()
+
+    def submit(self, session: LiveSession, *, background: bool = False) -> None:
+        """Remember the session until ``run_waiting``."""
+        self._waiting.append(session)
+
+    def stop(self, session: LiveSession) -> None:
+        """The signal is enough: the run is in the caller's own thread."""
+
+    def run_waiting(self) -> None:
+        """Run until nothing is left to run."""
+        install_main_module()
+        install_cooperative_sleep()
+        while self._waiting:
+            session = self._waiting.popleft()
+            if run_once(session, RunGuard()):
+                self._waiting.append(session)

@@ -1,0 +1,351 @@
+"""A live session: one person's running page in this process.
+
+Runs on: any thread; ``_lock`` guards the state, the queue and incoming values, and is never held while taking the page
+tree's lock, doing I/O or calling user code. Invariant: one run at a time; what a viewer sends counts once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scriptapps.deltas.page_tree import PageTree
+from scriptapps.errors import InvalidWidgetValueError, ProtocolError
+from scriptapps.protocol import schema
+from scriptapps.protocol.values import Wire, from_value
+from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
+from scriptapps.runtime.options import RuntimeOptions, Visitor
+from scriptapps.runtime.outbox import compose_node
+from scriptapps.runtime.run_context import RunContext
+from scriptapps.runtime.run_queue import RerunRequest, RunQueue
+from scriptapps.runtime.session_state import SessionState
+from scriptapps.runtime.signal import Signal
+from scriptapps.runtime.viewer import Viewer
+from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
+
+if TYPE_CHECKING:
+    from scriptapps.runtime.script import Script
+
+
+class Engine(Protocol):
+    """What executes the runs of live sessions."""
+
+    def submit(self, session: LiveSession, *, background: bool) -> None: ...
+    def stop(self, session: LiveSession) -> None: ...
+
+
+class LiveSession:
+    """State, page and queue of one script session.
+
+    ``load_script`` returns the current Script or raises ScriptCompileError. ``runs`` counts finished runs.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        slug: str,
+        load_script: Callable[[], Script],
+        visitor: Visitor,
+        options: RuntimeOptions,
+        engine: Engine,
+        *,
+        deadline: float | None = None,
+        run_on_save: bool = False,
+    ) -> None:
+        self.session_id = session_id
+        self.slug = slug
+        self._load_script = load_script
+        self.script_path = self.script_root = Path()
+        self.visitor = visitor
+        self.options = options
+        self.engine = engine
+        self.deadline = options.deadline if deadline is None else deadline
+        # Guards everything that several threads change: state, run, queue, incoming values, numbers, viewers.
+        self._lock = threading.Lock()
+        self.state_of_life = LifecycleState.IDLE
+        self.run: RunContext | None = None
+        self.queue = RunQueue()
+        self.tree = PageTree()
+        self.widgets = WidgetStore()
+        self.state = SessionState(self.widgets)
+        self.signal = Signal()
+        self.viewers: list[Viewer] = []
+        self.seen: dict[str, int] = {}
+        self.acked: dict[str, int] = {}
+        self.page_config = schema.PageConfig()
+        self.source_status = schema.SourceStatus(run_on_save=run_on_save)
+        self.run_number = 0
+        self.chain = 0
+        self.runs = 0
+        self.last_ms: float | None = None
+        self.last_outcome = ""
+        self.last_error = ""
+        self.shown_run_id = ""
+        self.close_reason = ""
+        self.clear_requested = False
+        self.opened = self.last_seen = time.time()
+
+    def load_script(self) -> Script:
+        """The script as its file is now. Raises ScriptCompileError."""
+        script = self._load_script()
+        self.script_path, self.script_root = script.path, script.root
+        return script
+
+    # -- viewers ---------------------------------------------------------------------------------------------------
+
+    def attach(self, viewer: Viewer, client_id: str = "") -> None:
+        """A socket joins: it gets the page as it is, then every change."""
+        viewer.client_id = client_id
+        viewer.open_outbox(self)
+        with self.tree.lock:
+            self.tree.listeners.append(viewer.outbox)
+            viewer.outbox.post_snapshot(self.snapshot)
+            viewer.outbox.post(source_status=self.source_status)
+        with self._lock:
+            self.viewers.append(viewer)
+            self.last_seen = time.time()
+        self.options.on_change(self)
+
+    def detach(self, viewer: Viewer) -> None:
+        """A socket left. The session lives on."""
+        with self.tree.lock:
+            if viewer in self.viewers:
+                self.tree.listeners.remove(viewer.outbox)
+        with self._lock:
+            if viewer in self.viewers:
+                self.viewers.remove(viewer)
+            self.last_seen = time.time()
+        self.options.on_change(self)
+
+    def snapshot(self) -> schema.Snapshot:
+        """The page as it is now."""
+        with self.tree.lock:
+            self.tree.settle()
+            snapshot = schema.Snapshot(run_id=self.shown_run_id, running=self.run is not None)
+            snapshot.page_config.CopyFrom(self.page_config)
+            for root in (self.tree.main, self.tree.sidebar):
+                compose_node(snapshot.roots.add(), root)
+            return snapshot
+
+    def seqs(self, viewer: Viewer) -> tuple[int, int]:
+        """(acknowledged, seen) event numbers of the viewer's page load."""
+        return self.acked.get(viewer.client_id, 0), self.seen.get(viewer.client_id, 0)
+
+    def broadcast(self, *, urgent: bool = False, **fields: object) -> None:
+        """Say something to every viewer."""
+        for viewer in list(self.viewers):
+            viewer.outbox.post(urgent=urgent, **fields)
+
+    def post_toast(self, toast: schema.Toast) -> None:
+        """Show a message that passes."""
+        self.broadcast(toasts=toast)
+
+    def set_page_config(self, config: schema.PageConfig) -> None:
+        """Merge the fields that are set into the page's configuration."""
+        before = self.page_config.SerializeToString()
+        self.page_config.MergeFrom(config)
+        if self.page_config.SerializeToString() != before:
+            self.broadcast(page_config=self.page_config)
+
+    def set_source_status(self, *, changed: bool = False, error: str = "") -> None:
+        """Tell viewers how the script's file compares with the page."""
+        status = schema.SourceStatus(changed=changed, error=error, run_on_save=self.source_status.run_on_save)
+        if status != self.source_status:
+            self.source_status = status
+            self.broadcast(urgent=True, source_status=status)
+
+    def set_run_on_save(self, enabled: bool) -> None:
+        """Whether a saved script file makes this session run again by itself."""
+        self.source_status = schema.SourceStatus(
+            changed=self.source_status.changed, error=self.source_status.error, run_on_save=enabled
+        )
+        self.broadcast(urgent=True, source_status=self.source_status)
+
+    # -- events of the browser -------------------------------------------------------------------------------------
+
+    def is_new(self, viewer: Viewer, seq: int) -> bool:
+        """Note an event's number; False for one that was seen before."""
+        if not seq:
+            return True
+        with self._lock:
+            if seq <= self.seen.get(viewer.client_id, 0):
+                return False
+            self.seen[viewer.client_id] = seq
+            return True
+
+    def receive_events(self, viewer: Viewer, events: schema.WidgetEvents, seq: int) -> None:
+        """Take over what a person did and run the script; what does not fit is answered, the rest counts."""
+        accepted: list[tuple[str, Wire]] = []
+        for event in events.events:
+            try:
+                wire = from_value(event.value)
+                with self._lock:
+                    self.widgets.receive(event.widget_id, wire)
+            except (InvalidWidgetValueError, ProtocolError) as error:
+                viewer.refuse("invalid_value", str(error), seq=seq)
+                self._show_own_value(viewer, event.widget_id)
+            else:
+                accepted.append((event.widget_id, wire))
+        for widget_id, wire in accepted:
+            spec = self.widgets.specs.get(widget_id)
+            if spec is not None and not spec.trigger:
+                self.tree.set_value(widget_id, wire, origin=viewer.outbox)
+        if accepted:
+            self.request_rerun(RerunRequest("widget"))
+        else:
+            self.acknowledge_idle()
+
+    def _show_own_value(self, viewer: Viewer, widget_id: str) -> None:
+        with self.tree.lock:
+            node = self.tree.widgets.get(widget_id)
+            if node is not None:
+                viewer.outbox.node_set(node, 2)
+
+    def acknowledge_idle(self) -> None:
+        """Events that cause no run are finished as soon as nothing runs."""
+        with self._lock:
+            if self.state_of_life is not LifecycleState.IDLE:
+                return
+            self.acked.update(self.seen)
+        for viewer in list(self.viewers):
+            viewer.outbox.post(urgent=True)
+
+    # -- steering --------------------------------------------------------------------------------------------------
+
+    def request_rerun(self, request: RerunRequest) -> None:
+        """Run the script, once, after everything that was asked for up to now."""
+        with self._lock:
+            if self.state_of_life is LifecycleState.CLOSED:
+                return
+            self.queue.put(request)
+            was, self.state_of_life = self.state_of_life, next_state(self.state_of_life, LifecycleEvent.REQUEST)
+            run = self.run
+            if run is not None and request.supersedes and not run.shielded:
+                self.signal.stop("SUPERSEDED")
+        if was is LifecycleState.IDLE:
+            self.engine.submit(self, background=request.background)
+
+    def request_stop(self) -> None:
+        """Stop the run that is going on and forget the one that waits."""
+        with self._lock:
+            running = self.state_of_life is LifecycleState.RUNNING
+            if running:
+                self.queue.take()
+                self.signal.stop("STOPPED")
+        if running:
+            self.engine.stop(self)
+
+    def clear_state(self) -> None:
+        """Forget session state and widget values and run again from nothing."""
+        with self._lock:
+            self.clear_requested = True
+        self.request_rerun(RerunRequest("clear cache"))
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session for good and its sockets with ``code``."""
+        with self._lock:
+            if self.state_of_life is LifecycleState.CLOSED:
+                return
+            running = self.state_of_life is LifecycleState.RUNNING
+            self.state_of_life = next_state(self.state_of_life, LifecycleEvent.CLOSE)
+            self.queue.take()
+            self.close_reason = reason
+            if running:
+                self.signal.stop("STOPPED")
+            viewers = list(self.viewers)
+        if running:
+            self.engine.stop(self)
+        for viewer in viewers:
+            viewer.close_socket(code, reason)
+        self.options.on_change(self)
+
+    # -- a run, on the script thread -------------------------------------------------------------------------------
+
+    def begin_run(self) -> tuple[RunContext, RerunRequest, list[str]] | None:
+        """Take the waiting request. Returns the run, the request and the ids of changed widgets, or None."""
+        with self._lock:
+            if self.state_of_life is not LifecycleState.QUEUED:
+                return None
+            request = self.queue.take() or RerunRequest("click")
+            self.state_of_life = next_state(self.state_of_life, LifecycleEvent.TAKE)
+            self.signal.clear()
+            self.run_number += 1
+            self.chain = self.chain + 1 if request.chained else 0
+            if self.clear_requested:
+                self.clear_requested = False
+                self.widgets.forget_values()
+                self.state.forget_values()
+            changed, clicks = self.widgets.begin_run()
+            self.run = run = RunContext(self, self.run_number)
+            run.clicks = clicks
+            run.seqs = dict(self.seen)
+        return run, request, changed
+
+    def take_click(self, run: RunContext, spec: WidgetSpec) -> bool:
+        """Whether the button was clicked for this run. From then on the run is not given up for a newer one."""
+        if spec.widget_id in run.fired:
+            return True
+        if spec.widget_id not in run.clicks or spec.disabled:
+            return False
+        with self._lock:
+            self.widgets.consume(spec.widget_id)
+            run.fired.add(spec.widget_id)
+            self._shield_locked(run)
+        return True
+
+    def shield(self, run: RunContext) -> None:
+        """From here to its end, or to ``unshield``, the run is not given up for a newer one."""
+        with self._lock:
+            self._shield_locked(run)
+
+    def unshield(self, run: RunContext) -> None:
+        """The run may be given up again, unless it handles a click."""
+        with self._lock:
+            run.shielded = bool(run.fired)
+            waiting = self.queue.pending
+            if not run.shielded and waiting is not None and waiting.supersedes:
+                self.signal.stop("SUPERSEDED")
+
+    def _shield_locked(self, run: RunContext) -> None:
+        run.shielded = True
+        if self.signal.reason == "SUPERSEDED":
+            self.signal.clear()
+
+    def finish_run(self, run: RunContext, outcome: str, milliseconds: float, *, ack: bool) -> bool:
+        """Note the end of a run. Returns whether another one is to follow."""
+        with self._lock:
+            if self.run is not run:
+                return False
+            self.run = None
+            self.runs += 1
+            self.last_ms, self.last_outcome = milliseconds, outcome
+            if ack:
+                self.acked.update(run.seqs)
+            more = self._more_to_run_locked(run, outcome)
+            if self.state_of_life is not LifecycleState.CLOSED:
+                event = LifecycleEvent.FINISH_AND_REQUEST if more else LifecycleEvent.FINISH
+                self.state_of_life = next_state(self.state_of_life, event)
+            return more and self.state_of_life is not LifecycleState.CLOSED
+
+    def _more_to_run_locked(self, run: RunContext, outcome: str) -> bool:
+        if outcome != "SUPERSEDED":
+            for widget_id in run.clicks - run.fired:
+                self.widgets.triggers.pop(widget_id, None)
+        return self.queue.pending is not None or bool(run.fired and self.widgets.triggers)
+
+    def forget_unplaced(self, run: RunContext) -> None:
+        """A run reached its end: widgets that it did not place lose value and key."""
+        with self._lock:
+            self.widgets.end_run(run.registered, run.keys)
+
+    def reset_widget(self, widget_id: str) -> None:
+        """Give a widget its default value again, unless the browser sent a newer one."""
+        with self._lock:
+            spec = self.widgets.specs[widget_id]
+            if widget_id in self.widgets.incoming:
+                return
+            self.widgets.current[widget_id] = spec.default
+        self.tree.set_value(widget_id, spec.default)

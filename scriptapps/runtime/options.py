@@ -1,0 +1,55 @@
+"""What the host gives the runtime: limits, and hooks for what only it knows.
+
+Runs on: built once per process. Invariant: the runtime reaches its host only through this object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scriptapps.runtime.live_session import LiveSession
+    from scriptapps.runtime.run_context import RunContext
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """The person a live session belongs to. ``session_key`` is the value of the browser's session cookie."""
+
+    load_user: Callable[[], Any] = _nothing
+    session_key: str | None = None
+    user_id: Any = None
+    user_name: str = ""
+    binding: str = ""
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Limits in seconds, bytes and counts; hooks are called on the thread that their comment names."""
+
+    workers: int = 8
+    deadline: float = 300.0
+    stop_grace: float = 2.0
+    abandon_grace: float = 4.0
+    max_abandoned: int = 4
+    max_rerun_chain: int = 50
+    max_elements: int = 20_000
+    show_tracebacks: bool = True
+    # Script thread: before anything of the run happens. May raise StopScript("REFUSED").
+    before_run: Callable[[RunContext], None] = _nothing
+    # Script thread: after the run; the flag says that the run was broken off and its connections must not be reused.
+    after_run: Callable[[RunContext, bool], None] = _nothing
+    # Script thread: make what the run changed durable, before anybody is told that it finished.
+    commit: Callable[[LiveSession, RunContext], None] = _nothing
+    # Supervisor thread: cancel the query that this thread is waiting for.
+    cancel_query: Callable[[int], None] = _nothing
+    # Any thread, must be quick: something that the host shows of the session changed.
+    on_change: Callable[[LiveSession], None] = _nothing
+    # Script thread: a script raised. Arguments: session, exception, reference.
+    on_error: Callable[[LiveSession, BaseException, str], None] = _nothing

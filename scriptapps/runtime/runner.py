@@ -1,0 +1,260 @@
+"""One run from beginning to end.
+
+Runs on: the script thread. Invariant: whatever the script does, the run is finished, made durable and announced, in
+this order, and the thread is left without its context.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scriptapps.deltas.container import current_container
+from scriptapps.errors import RerunScript, ScriptApiError, ScriptCompileError, ScriptControl, StopScript
+from scriptapps.protocol import schema
+from scriptapps.runtime.error_report import describe_exception
+from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.modules import run_gate
+from scriptapps.runtime.run_context import RunContext, current_run
+from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
+
+logger = logging.getLogger("scriptapps.runs")
+
+KEEP_OLD = frozenset({"SUPERSEDED", "ABANDONED", "NOT_COMPILED", "REFUSED"})
+"""Outcomes after which elements that the run did not reach stay on the page."""
+
+MESSAGES = {
+    "STOPPED": "Stopped.",
+    "DEADLINE": "Stopped: the run took longer than is allowed for this page.",
+    "ABANDONED": "The run could not be stopped and was given up. The next run starts afresh.",
+    "REFUSED": "You may no longer run this page.",
+}
+
+
+class RunGuard:
+    """The door between a run and whoever breaks it off: inside, an asynchronous exception may be raised.
+
+    ``abandoned`` and ``broken_off`` are set by the supervisor; ``lock`` guards them and ``inside``.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = False
+        self.broken_off = False
+        self.abandoned = False
+        self.run: RunContext | None = None
+        self.thread_id = threading.get_ident()
+        self.started = time.monotonic()
+
+    def enter(self, run: RunContext) -> None:
+        """Script code begins."""
+        with self.lock:
+            self.run, self.inside = run, True
+
+    def leave(self, clear_pending: Callable[[int], None]) -> None:
+        """Script code has ended; an exception on its way is called back. Returns only when the door is shut."""
+        while True:
+            try:
+                with self.lock:
+                    self.inside = False
+                    if self.broken_off:
+                        clear_pending(self.thread_id)
+                return
+            except ScriptControl:
+                continue
+
+
+def run_once(session: LiveSession, guard: RunGuard, clear_pending: Callable[[int], None] = lambda _: None) -> bool:
+    """Take the session's waiting request and execute it in a fresh context. Returns whether another run is to follow."""
+    begun = session.begin_run()
+    if begun is None:
+        return False
+    run, request, changed = begun
+    return contextvars.Context().run(_Execution(session, run, request, changed, guard, clear_pending).run_all)
+
+
+class _Execution:
+    """The steps of one run. ``outcome`` is a name of the wire's Outcome."""
+
+    def __init__(
+        self,
+        session: LiveSession,
+        run: RunContext,
+        request: RerunRequest,
+        changed: list[str],
+        guard: RunGuard,
+        clear_pending: Callable[[int], None],
+    ) -> None:
+        self.session, self.run, self.request, self.changed = session, run, request, changed
+        self.guard, self.clear_pending = guard, clear_pending
+        self.outcome = "COMPLETED"
+        self.message = ""
+        self.wants_rerun = False
+
+    def run_all(self) -> bool:
+        started = time.perf_counter()
+        self.session.broadcast(run_started=schema.RunStarted(run_id=self.run.run_id))
+        self.session.options.on_change(self.session)
+        current_run.set(self.run)
+        current_signal.set(self.session.signal)
+        current_container.set(self.run.main)
+        try:
+            with self._outcome_of():
+                self._execute()
+        finally:
+            self.guard.leave(self.clear_pending)
+        if self.guard.abandoned:
+            return False
+        self._settle_page()
+        try:
+            self.session.options.commit(self.session, self.run)
+        except Exception:
+            logger.exception("%s: run %s could not be saved", self.session.slug, self.run.run_id)
+            self.message = self.message or "The state of this page could not be saved; it lives on in this process only."
+        finally:
+            self.session.options.after_run(self.run, self.guard.broken_off)
+        return finish(self, (time.perf_counter() - started) * 1000)
+
+    def _execute(self) -> None:
+        self.run.session.options.before_run(self.run)
+        script = self.session.load_script()
+        self.session.set_source_status()
+        self.session.tree.begin_run(self.run.number)
+        with run_gate.shared():
+            self.guard.enter(self.run)
+            namespace = self.run.main_module.__dict__
+            namespace[SIGNAL_NAME] = self.session.signal
+            namespace["__file__"] = str(script.path)
+            self._run_callbacks()
+            exec(script.code, namespace)
+            self.run.check()
+            self.run.reached_end = True
+
+    # -- callbacks -------------------------------------------------------------------------------------------------
+
+    def _run_callbacks(self) -> None:
+        widgets, run = self.session.widgets, self.run
+        todo = [widget_id for widget_id in self.changed if _has_callback(widgets.specs.get(widget_id))]
+        clicked = [widget_id for widget_id in run.clicks if _has_callback(widgets.specs.get(widget_id))]
+        if not todo and not clicked:
+            return
+        self.session.shield(run)
+        run.in_callbacks = True
+        try:
+            for widget_id in clicked:
+                self.session.take_click(run, widgets.specs[widget_id])
+            for widget_id in todo + clicked:
+                spec = widgets.specs[widget_id]
+                assert spec.on_change is not None
+                try:
+                    spec.on_change(*spec.args, **spec.kwargs)
+                except RerunScript:
+                    # The script runs after the callbacks anyway.
+                    continue
+        finally:
+            run.in_callbacks = False
+            self.session.unshield(run)
+
+    # -- how it ended ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _outcome_of(self) -> Iterator[None]:
+        try:
+            yield
+        except RerunScript:
+            self._ask_again()
+        except StopScript as stop:
+            self.outcome = stop.reason
+        except ScriptCompileError as error:
+            self._not_compiled(error)
+        except BaseException as error:  # a script may raise anything, SystemExit and KeyboardInterrupt included
+            if self.session.signal.reason and self.session.signal.reason != "SUPERSEDED":
+                self.outcome = self.session.signal.reason
+            else:
+                self._failed(error)
+        self.message = self.message or MESSAGES.get(self.outcome, "")
+
+    def _ask_again(self) -> None:
+        if self.session.chain >= self.session.options.max_rerun_chain:
+            limit = self.session.options.max_rerun_chain
+            self._failed(ScriptApiError(f"st.rerun() was called in {limit} runs one after the other, which would never end."))
+        else:
+            self.outcome, self.wants_rerun = "SUPERSEDED", True
+
+    def _not_compiled(self, error: ScriptCompileError) -> None:
+        self.outcome = "NOT_COMPILED"
+        self.message = "The script does not compile."
+        self.session.last_error = str(error).splitlines()[0]
+        details = str(error) if self.session.options.show_tracebacks else "The script does not compile."
+        self.session.set_source_status(error=details)
+
+    def _failed(self, error: BaseException) -> None:
+        self.outcome = "FAILED"
+        reference = uuid.uuid4().hex[:12]
+        options = self.session.options
+        self.session.last_error = f"{type(error).__name__}: {error}"[:200]
+        self.message = self.session.last_error if options.show_tracebacks else f"Reference {reference}"
+        logger.error(
+            "%s: run %s of session %s raised (reference %s)",
+            self.session.slug, self.run.run_id, self.session.session_id, reference,
+            exc_info=error if isinstance(error, Exception) else (type(error), error, error.__traceback__),
+        )  # fmt: skip
+        options.on_error(self.session, error, reference)
+        message = describe_exception(
+            error, self.session.script_root, show_details=options.show_tracebacks, reference=reference
+        )
+        tree = self.session.tree
+        if tree.run == self.run.number:
+            tree.place(self.run.number, tree.main, "exception", message.SerializeToString())
+
+    def _settle_page(self) -> None:
+        run, session = self.run, self.session
+        if self.outcome != "SUPERSEDED" or self.wants_rerun:
+            _clear_submitted_forms(session, run)
+        if run.reached_end and self.outcome == "COMPLETED":
+            session.forget_unplaced(run)
+        session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD)
+
+
+def finish(execution: _Execution, milliseconds: float) -> bool:
+    """Announce the end of a run. Returns whether another one is to follow."""
+    session, run = execution.session, execution.run
+    if execution.wants_rerun:
+        session.request_rerun(RerunRequest("st.rerun", chained=True, background=execution.request.background))
+    ack = execution.outcome != "SUPERSEDED" or execution.wants_rerun
+    if execution.outcome == "COMPLETED":
+        session.last_error = ""
+    if execution.outcome not in ("SUPERSEDED", "NOT_COMPILED"):
+        session.shown_run_id = run.run_id
+    more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
+    announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
+    return more
+
+
+def announce(
+    session: LiveSession, run_id: str, outcome: str, milliseconds: float, message: str = "", *, urgent: bool = True
+) -> None:
+    """Tell viewers and host how a run ended."""
+    finished = schema.RunFinished(
+        run_id=run_id, outcome=schema.Outcome.Value(outcome), duration_ms=milliseconds, message=message
+    )
+    session.broadcast(urgent=urgent, run_finished=finished)
+    session.options.on_change(session)
+
+
+def _has_callback(spec: Any) -> bool:
+    return spec is not None and spec.on_change is not None
+
+
+def _clear_submitted_forms(session: LiveSession, run: RunContext) -> None:
+    for form in run.forms.values():
+        if form.submitted and form.clear_on_submit:
+            for widget_id in form.widget_ids:
+                session.reset_widget(widget_id)

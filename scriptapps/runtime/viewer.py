@@ -1,0 +1,40 @@
+"""One websocket attached to a live session.
+
+Runs on: created and used by the socket's event loop; ``wake`` and ``close`` may be called from any thread.
+Invariant: a viewer never holds state of the session; losing it loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scriptapps.protocol import schema
+from scriptapps.runtime.outbox import Outbox
+
+if TYPE_CHECKING:
+    from scriptapps.runtime.live_session import LiveSession
+
+
+@dataclass(eq=False)
+class Viewer:
+    """``wake(delay)`` asks the socket to drain; ``close_socket(code, reason)`` ends it. Both from any thread.
+
+    ``client_id`` names one page load: the numbers of its events belong to it. ``read_only``: a staff observer.
+    """
+
+    wake: Callable[[float], None]
+    close_socket: Callable[[int, str], None]
+    read_only: bool = False
+    client_id: str = ""
+    outbox: Outbox = field(init=False)
+
+    def open_outbox(self, session: LiveSession) -> None:
+        """Begin to gather what this viewer does not have yet."""
+        self.outbox = Outbox(session.tree, self.wake)
+
+    def refuse(self, code: str, message: str, *, seq: int = 0, reference: str = "") -> None:
+        """Answer a message of the browser with an error; the socket lives on."""
+        error = schema.Error(code=code, message=message, reference=reference, seq=seq)
+        self.outbox.post(urgent=True, errors=error)
