@@ -30,10 +30,11 @@ _NOT_SOURCES = {"node_modules", "dec", "enc", "coverage", "tests", "README.md", 
 
 def sources(root: Path) -> Iterator[Path]:
     """What the built client depends on, apart from proto/."""
-    for file in (root / "frontend").rglob("*"):
-        parts = file.relative_to(root).parts
-        if file != root / INDEX and not _NOT_SOURCES.intersection(parts) and file.is_file():
-            yield file
+    for folder, folders, names in os.walk(root / "frontend"):
+        folders[:] = [name for name in folders if name not in _NOT_SOURCES]
+        yield from (
+            Path(folder, name) for name in names if name not in _NOT_SOURCES and Path(folder, name) != root / INDEX
+        )
 
 
 def outputs(root: Path) -> Iterator[Path]:

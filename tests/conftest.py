@@ -3,11 +3,12 @@
 Runs on: pytest. Invariant: with SCRIPTAPPS_REQUIRE_ALL=1 (CI) nothing that needs a browser or a server is skipped.
 """
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def build_python() -> Path:
 def clean_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources as in a fresh clone."""
     return copy_sources(tmp_path_factory.mktemp("clean") / "sources")
+
+
+@pytest.fixture
+def clean_sources_again(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second clone, in a folder of another name: for what must not depend on the first."""
+    return copy_sources(tmp_path_factory.mktemp("another_place"))
+
+
+@pytest.fixture(scope="session")
+def build(build_python: Path) -> Callable[[str, Path, Path], Path]:
+    """`build("wheel" or "sdist", sources, target)` returns the file that hatchling wrote into `target`."""
+    return functools.partial(build_distribution, build_python)
 
 
 @pytest.fixture(scope="session")

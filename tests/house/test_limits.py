@@ -1,0 +1,91 @@
+"""Sizes and names that keep a room readable in one sitting.
+
+Runs on: pytest, no database. Invariant: whatever is larger stands in a table here with its reason.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE_LINES, CLASS_LINES, FUNCTION_LINES = 400, 250, 50
+PYTHON = ("scriptapps", "buildsteps", "project", "benchmarks")
+# Names that say nothing about what is inside.
+NAMELESS = {"core", "utils", "util", "helpers", "helper", "common", "lib", "base", "manager", "misc"}
+
+# path or path::name -> why it is longer.
+LONGER: dict[str, str] = {}
+
+
+def _python_files() -> list[Path]:
+    return [
+        file for folder in PYTHON for file in sorted((ROOT / folder).rglob("*.py")) if "migrations" not in file.parts
+    ]
+
+
+def _client_files() -> list[Path]:
+    generated = {"dec", "enc"}
+    files = (file for file in sorted((ROOT / "frontend/src").rglob("*")) if file.suffix in {".ts", ".tsx", ".css"})
+    return [file for file in files if not generated.intersection(file.parts)]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the body; signature and docstring are not counted, an element's are long on purpose."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def _definitions(path: Path) -> Iterator[tuple[str, int, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            yield f"{_name(path)}::{node.name}", (node.end_lineno or 0) - node.lineno + 1, CLASS_LINES
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{_name(path)}::{node.name}", _code_lines(node), FUNCTION_LINES
+
+
+def test_files_are_short() -> None:
+    lengths = {_name(file): len(file.read_text().splitlines()) for file in [*_python_files(), *_client_files()]}
+    assert not {name: lines for name, lines in lengths.items() if lines > FILE_LINES and name not in LONGER}
+
+
+def test_classes_and_functions_are_short() -> None:
+    found = [item for file in _python_files() for item in _definitions(file)]
+    assert not [f"{name}: {lines} lines" for name, lines, limit in found if lines > limit and name not in LONGER]
+
+
+def test_the_table_of_longer_ones_is_true() -> None:
+    names = {_name(file) for file in [*_python_files(), *_client_files()]}
+    names |= {name for file in _python_files() for name, _, _ in _definitions(file)}
+    assert LONGER.keys() <= names
+
+
+def test_modules_say_what_they_are_for() -> None:
+    silent = []
+    for file in _python_files():
+        text = file.read_text()
+        docstring = ast.get_docstring(ast.parse(text))
+        if text.strip() and not docstring:
+            silent.append(_name(file))
+    assert not silent
+
+
+def test_rooms_say_on_which_thread_they_run() -> None:
+    rooms = [file for file in _python_files() if _name(file).startswith("scriptapps/")]
+    # One element or command is like the other: their folders' __init__ speaks for them.
+    alike = ("scriptapps/elements/", "scriptapps/commands/", "scriptapps/management/")
+    silent = [
+        _name(file)
+        for file in rooms
+        if "Runs on" not in (ast.get_docstring(ast.parse(file.read_text())) or "")
+        and file.read_text().strip()
+        and (file.name == "__init__.py" or not _name(file).startswith(alike))
+    ]
+    assert not silent
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert not [_name(file) for file in [*_python_files(), *_client_files()] if file.stem in NAMELESS]
