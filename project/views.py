@@ -8,14 +8,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-SAMPLE = '''from project.shop.models import Order
+SAMPLE = """from project.shop.models import Order
 from scriptapps import st
 
 days = st.slider("Days", 1, 90, 30)
 orders = Order.objects.placed_within(days=days)
 st.metric("Orders", orders.count())
 st.dataframe(orders.values("id", "placed_at", "status"))
-'''
+"""
 
 
 def landing(request: HttpRequest) -> HttpResponse:

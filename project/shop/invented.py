@@ -23,15 +23,19 @@ COUNTRIES = {
     Region.SOUTH: ["Italy", "Spain", "Portugal", "Greece"],
     Region.EAST: ["Germany", "Austria", "Poland", "Czechia"],
 }
-FIRST_NAMES = (
-    "Ada Aino Anna Bruno Carla Chiara David Elena Emil Freja Greta Hugo Ida Ines Jakub Jana Joana Karl Lars Lea Leo "
-    "Lucia Marek Maria Mateo Mina Nils Nora Olga Oskar Paolo Pia Rosa Sofia Theo Vera Yara Zofia"
-).split()
-LAST_NAMES = (
-    "Almeida Andersen Bakker Bauer Berg Bianchi Costa Dubois Eriksen Ferrari Fischer Garcia Hansen Horvat Jansen Kask "
-    "Kowalski Laine Lambert Lopez Maier Martin Meyer Moreau Murphy Novak Olsen Papadakis Peeters Ricci Romano Rossi "
-    "Santos Schmid Silva Svoboda Virtanen Weber"
-).split()
+# fmt: off
+FIRST_NAMES = [
+    "Ada", "Aino", "Anna", "Bruno", "Carla", "Chiara", "David", "Elena", "Emil", "Freja", "Greta", "Hugo", "Ida",
+    "Ines", "Jakub", "Jana", "Joana", "Karl", "Lars", "Lea", "Leo", "Lucia", "Marek", "Maria", "Mateo", "Mina", "Nils",
+    "Nora", "Olga", "Oskar", "Paolo", "Pia", "Rosa", "Sofia", "Theo", "Vera", "Yara", "Zofia",
+]
+LAST_NAMES = [
+    "Almeida", "Andersen", "Bakker", "Bauer", "Berg", "Bianchi", "Costa", "Dubois", "Eriksen", "Ferrari", "Fischer",
+    "Garcia", "Hansen", "Horvat", "Jansen", "Kask", "Kowalski", "Laine", "Lambert", "Lopez", "Maier", "Martin", "Meyer",
+    "Moreau", "Murphy", "Novak", "Olsen", "Papadakis", "Peeters", "Ricci", "Romano", "Rossi", "Santos", "Schmid",
+    "Silva", "Svoboda", "Virtanen", "Weber",
+]
+# fmt: on
 
 FAMILIES = ["Atlas", "Borealis", "Comet", "Delta", "Ember", "Fjord", "Grove", "Harbor", "Isle", "Juniper"]
 THINGS: dict[Category, tuple[str, int, float]] = {  # noun, price in euros, how often it is bought
