@@ -9,7 +9,7 @@ from project import views
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("embedded/", views.embedded, name="embedded"),
-    path("accounts/login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/login/", auth_views.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("apps/", include("scriptapps.urls")),
     path("admin/", admin.site.urls),
