@@ -7,6 +7,7 @@ with one signature; a name is registered once.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -65,6 +66,11 @@ def element(
                 raise NoRunContextError(NO_RUN.format(name=name + "()"))
             return function(container, *args, **kwargs)
 
+        # help(), inspect and editors see the function as scripts call it: without the container.
+        del on_current.__wrapped__  # type: ignore[attr-defined]
+        signature = inspect.signature(function)
+        shown = list(signature.parameters.values())[1:]
+        on_current.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
         library.add_function(name, on_current)
         library.add_kinds(name, kinds)
         setattr(ElementMethods, name, function)
