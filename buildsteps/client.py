@@ -49,7 +49,7 @@ def outputs(root: Path) -> Iterator[Path]:
 def make(root: Path) -> None:
     """Build the client, or take it from the folder that SCRIPTAPPS_PREBUILT names."""
     with tempfile.TemporaryDirectory() as folder:
-        built = Path(os.environ.get(PREBUILT) or folder)
+        built = Path(os.environ.get(PREBUILT) or f"{folder}/built")
         if not os.environ.get(PREBUILT):
             _build(root, built)
         if not (built / "app.js").is_file():

@@ -56,7 +56,16 @@ def make(root: Path) -> None:
 
 def _write(target: Path, imports: dict[str, str], definitions: list[str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join([_HEADER, *sorted(set(imports.values())), "", *definitions]))
+    target.write_text("\n".join([_HEADER, *_grouped(set(imports.values())), "", *definitions]))
+
+
+def _grouped(lines: set[str]) -> list[str]:
+    """One import line for each module."""
+    names: dict[str, list[str]] = {}
+    for line in sorted(lines):
+        module, _, name = line.partition(" import ")
+        names.setdefault(module, []).append(name)
+    return [f"{module} import {', '.join(parts)}" if parts != [""] else module for module, parts in names.items()]
 
 
 def _collect(root: Path, file: Path, st: StubModule, methods: StubModule) -> None:
