@@ -57,10 +57,8 @@ def test_the_stub_of_containers_has_the_same_methods() -> None:
 
 def test_stub_and_function_have_the_same_parameters() -> None:
     stub = _functions(ast.parse(ST_STUB.read_text()).body)
-    placed = {name for name, value in vars(ElementMethods).items() if inspect.isfunction(value)}
     for name, function in library.functions.items():
-        parameters = list(inspect.signature(inspect.unwrap(function)).parameters)
-        assert _parameters(stub[name]) == (parameters[1:] if name in placed else parameters), name
+        assert _parameters(stub[name]) == list(inspect.signature(function).parameters), name
 
 
 def test_every_name_is_documented_in_place() -> None:

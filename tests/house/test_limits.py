@@ -64,13 +64,9 @@ def test_the_table_of_longer_ones_is_true() -> None:
 
 
 def test_modules_say_what_they_are_for() -> None:
-    silent = []
-    for file in _python_files():
-        text = file.read_text()
-        docstring = ast.get_docstring(ast.parse(text))
-        if text.strip() and not docstring:
-            silent.append(_name(file))
-    assert not silent
+    # A demo script is shown to people as it is: its first lines are its own.
+    files = (file for file in _python_files() if "scripts" not in file.parts and file.read_text().strip())
+    assert not [_name(file) for file in files if not ast.get_docstring(ast.parse(file.read_text()))]
 
 
 def test_rooms_say_on_which_thread_they_run() -> None:
