@@ -36,6 +36,10 @@ class AccessRule:
     permission: str = ""
     groups: tuple[str, ...] = field(default=())
 
+    def __str__(self) -> str:
+        """The rule as a header would write it."""
+        return " ".join([self.kind.value.replace("_", "-"), self.permission, ", ".join(self.groups)]).strip()
+
     @classmethod
     def parse(cls, text: str) -> AccessRule:
         """Read `public`, `signed-in`, `staff`, `permission shop.view_order` or `groups sales, support`.

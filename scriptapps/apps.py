@@ -18,4 +18,9 @@ class ScriptAppsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import what registers itself; nothing else happens here."""
+        """Connect; models and settings are loaded by now, which is why the imports stand here."""
+        from scriptapps.checks import register_checks
+        from scriptapps.receivers import connect_receivers
+
+        register_checks()
+        connect_receivers()

@@ -110,6 +110,7 @@ OPTIONS: dict[str, Option] = {
     "SOCKETS_PER_ADDRESS": _count(200, 1, 1_000_000),
     "SOCKETS_TOTAL": _count(2_000, 1, 1_000_000),
     "FRAME_ANCESTORS": Option(["'self'"], (list, tuple), check=_check_strings),
+    "SEND_CSP": _switch(None),
     "LOGIN_URL": Option(None, (str, type(None))),
 }
 DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}
@@ -141,6 +142,7 @@ class ScriptAppsSettings:
     SOCKETS_PER_ADDRESS: int
     SOCKETS_TOTAL: int
     FRAME_ANCESTORS: list[str]
+    SEND_CSP: bool | None
     LOGIN_URL: str
 
     def __getattr__(self, name: str) -> Any:
@@ -149,11 +151,16 @@ class ScriptAppsSettings:
         value = self.given().get(name, OPTIONS[name].default)
         if value is None:
             # Not cached: test runners change DEBUG without telling anyone.
-            return settings.LOGIN_URL if name == "LOGIN_URL" else bool(settings.DEBUG)
+            return self._derived(name)
         if name == "DIRS":
             value = [Path(entry) for entry in value]
         self.__dict__[name] = value
         return value
+
+    def _derived(self, name: str) -> Any:
+        if name == "SEND_CSP":
+            return None
+        return settings.LOGIN_URL if name == "LOGIN_URL" else bool(settings.DEBUG)
 
     def given(self) -> dict[str, Any]:
         """What the site wrote, or an empty dict when it wrote nothing usable."""

@@ -162,11 +162,11 @@ class ScriptSession(models.Model):
         CLOSED = "closed", _("closed")
 
     class Liveness(models.TextChoices):
-        """What is true now, derived from state, viewers and the node's beat."""
+        """What is true now: away = open, nobody looks; gone = its process is silent."""
 
         RUNNING = "running", _("running")
         QUEUED = "queued", _("queued")
-        LIVE = "live", _("live")
+        IDLE = "idle", _("idle")
         AWAY = "away", _("away")
         GONE = "gone", _("gone")
         CLOSED = "closed", _("closed")
@@ -238,7 +238,7 @@ class ScriptSession(models.Model):
             return self.Liveness.GONE
         if self.state in {self.State.RUNNING, self.State.QUEUED}:
             return self.Liveness(self.state)
-        return self.Liveness.LIVE if self.viewers else self.Liveness.AWAY
+        return self.Liveness.IDLE if self.viewers else self.Liveness.AWAY
 
 
 class SavedSnapshot(models.Model):

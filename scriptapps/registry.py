@@ -112,6 +112,13 @@ class ScriptRegistry:
             row.source_path = shown
         return row
 
+    def make_rows(self) -> None:
+        """Make the missing rows of all script apps at once, for lists that show them before anybody opened one."""
+        sources = {source.slug: source for source in self.all()}
+        known = set(ScriptApp.objects.filter(slug__in=sources).values_list("slug", flat=True))
+        missing = [ScriptApp(slug=slug, source_path=shown_path(sources[slug].path)) for slug in sources.keys() - known]
+        ScriptApp.objects.bulk_create(missing, ignore_conflicts=True)
+
     def compile(self, slug: str) -> Script:
         """The compiled script, from the cache while its file is unchanged.
 

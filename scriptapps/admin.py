@@ -1,0 +1,387 @@
+"""The admin: which script apps there are and who may open them, the live list with rerun / stop / close, snapshots.
+
+Runs on: request threads. Works on any AdminSite and under a strict Content-Security-Policy.
+Invariant: a session is never edited here, it is asked to act; every act needs its own model permission and is logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from scriptapps.access import AccessRule, AccessRuleError
+from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, ScriptSessionQuerySet, live_since
+from scriptapps.registry import registry
+
+# What the log says about one session, and the message about several.
+STEERING = {
+    "rerun": (
+        _("Asked to rerun."),
+        ngettext_lazy("%d session was asked to rerun.", "%d sessions were asked to rerun."),
+    ),
+    "stop": (
+        _("Asked to stop its run."),
+        ngettext_lazy("%d session was asked to stop its run.", "%d sessions were asked to stop their runs."),
+    ),
+    "close": (
+        _("Asked to close."),
+        ngettext_lazy("%d session was asked to close.", "%d sessions were asked to close."),
+    ),
+}
+CSS = "scriptapps_pages/admin.css"
+
+
+def page_link(obj: ScriptApp | SavedSnapshot) -> str:
+    """A link to the object's page, a dash where the site has not mounted script apps."""
+    try:
+        return format_html('<a href="{}">{}</a>', obj.get_absolute_url(), gettext("Open"))
+    except NoReverseMatch:
+        return "–"
+
+
+class ScriptAppForm(forms.ModelForm):
+    """Refuses rules that would let nobody in by mistake."""
+
+    class Meta:
+        model = ScriptApp
+        fields = ("title", "enabled", "access", "permission", "groups", "deadline_seconds")
+
+    def clean(self) -> dict[str, Any]:
+        """A permission has to exist, groups have to be chosen, when the rule is about them."""
+        cleaned = super().clean() or {}
+        if cleaned.get("access") == ScriptApp.Access.GROUPS and not cleaned.get("groups"):
+            self.add_error("groups", gettext("Choose at least one group."))
+        if cleaned.get("access") == ScriptApp.Access.PERMISSION:
+            self._check_permission(cleaned.get("permission", "").strip())
+        return cleaned
+
+    def _check_permission(self, name: str) -> None:
+        try:
+            AccessRule.for_permission(name)
+        except AccessRuleError:
+            self.add_error("permission", gettext("A permission reads app_label.codename."))
+            return
+        app_label, _dot, codename = name.partition(".")
+        if not Permission.objects.filter(content_type__app_label=app_label, codename=codename).exists():
+            self.add_error("permission", gettext("There is no such permission."))
+
+
+@admin.register(ScriptApp)
+class ScriptAppAdmin(admin.ModelAdmin):
+    """Rows appear by themselves, one for each script file; they cannot be added, nor deleted while the file exists."""
+
+    form = ScriptAppForm
+    list_display = ("slug", "shown_title", "enabled", "who", "live_sessions", "open_page")
+    list_filter = ("enabled", "access")
+    search_fields = ("slug", "title", "source_path")
+    readonly_fields = ("slug", "source_path", "who", "live_sessions", "open_page", "created", "updated")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("slug", "title", "enabled", "open_page", "live_sessions")}),
+        (_("Who may open it"), {"fields": ("who", "access", "permission", "groups")}),
+        (_("Runs"), {"fields": ("deadline_seconds",)}),
+        (_("Source"), {"fields": ("source_path", "created", "updated")}),
+    )
+
+    class Media:
+        css = {"all": (CSS,)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with a row for every script that is there now."""
+        if request.method == "GET":
+            registry.make_rows()
+        return super().changelist_view(request, extra_context)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScriptApp]:
+        """With the number of live sessions of each."""
+        live = ~Q(sessions__state=ScriptSession.State.CLOSED) & Q(sessions__beat__gt=live_since())
+        counted = super().get_queryset(request).annotate(live_count=Count("sessions", filter=live))
+        return counted.prefetch_related("groups")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Files make script apps, forms do not."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScriptApp | None = None) -> bool:
+        """Only when the file is gone: otherwise the row would come back without the rules it carried."""
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or registry.find(obj.slug) is None)
+
+    @admin.display(description=_("title"), ordering="title")
+    def shown_title(self, obj: ScriptApp) -> str:
+        """The title that visitors see."""
+        source = registry.find(obj.slug)
+        return registry.effective(source, obj).title if source else obj.title
+
+    @admin.display(description=_("rule in force"))
+    def who(self, obj: ScriptApp) -> str:
+        """The access rule that results from row, settings and file."""
+        source = registry.find(obj.slug)
+        return str(registry.effective(source, obj).access) if source else gettext("its file is missing")
+
+    @admin.display(description=_("live sessions"), ordering="live_count")
+    def live_sessions(self, obj: ScriptApp) -> str:
+        """How many are live, leading to them."""
+        name = f"{self.admin_site.name}:scriptapps_scriptsession_changelist"
+        try:
+            url = reverse(name, query={"script_app__id__exact": obj.pk})
+        except NoReverseMatch:
+            return str(obj.live_count)  # type: ignore[attr-defined]
+        return format_html('<a href="{}">{}</a>', url, obj.live_count)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("page"))
+    def open_page(self, obj: ScriptApp) -> str:
+        """A link to its page."""
+        return page_link(obj)
+
+
+class LivenessFilter(admin.SimpleListFilter):
+    """What is true now rather than what was last written. Shows live sessions until asked for others."""
+
+    title = _("liveness")
+    parameter_name = "liveness"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The choices besides the default, which is "live"."""
+        return [
+            ("away", _("away: live, nobody is looking")),
+            ("gone", _("gone: its process went silent")),
+            ("closed", _("closed")),
+            ("all", _("all")),
+        ]
+
+    def choices(self, changelist: Any) -> Any:
+        """The default is called what it is."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("live")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> ScriptSessionQuerySet:
+        """The sessions of this choice."""
+        sessions: ScriptSessionQuerySet = queryset
+        match self.value():
+            case "all":
+                return sessions
+            case "closed":
+                return sessions.filter(state=ScriptSession.State.CLOSED)
+            case "gone":
+                return sessions.not_live().exclude(state=ScriptSession.State.CLOSED)
+            case "away":
+                return sessions.live().filter(viewers=0)
+            case _:
+                return sessions.live()
+
+
+@admin.register(ScriptSession)
+class ScriptSessionAdmin(admin.ModelAdmin):
+    """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
+
+    list_display = (
+        "who",
+        "script_app",
+        "liveness_badge",
+        "node",
+        "viewers",
+        "runs",
+        "last_run",
+        "connected_at",
+        "last_seen",
+    )
+    list_select_related = ("user", "script_app")
+    list_filter = (
+        LivenessFilter,
+        ("script_app", admin.RelatedOnlyFieldListFilter),
+        "state",
+        ("user", admin.RelatedOnlyFieldListFilter),
+    )
+    search_help_text = _("User name, script app, id of the session, node")
+    actions = ("rerun", "stop", "close")
+    change_form_template = "scriptapps/admin/session.html"
+    fieldsets = (
+        (None, {"fields": ("id", "who", "script_app", "liveness_badge", "viewers")}),
+        (_("Runs"), {"fields": ("runs", "last_run", "last_error", "pending")}),
+        (_("Process"), {"fields": ("node", "state", "beat")}),
+        (_("Times"), {"fields": ("created", "connected_at", "last_seen", "closed_at", "close_reason")}),
+    )
+    readonly_fields = ("who", "liveness_badge", "last_run", "pending")
+
+    class Media:
+        css = {"all": (CSS,)}
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """The user model's own name field; ids match from their beginning."""
+        username = ScriptSession._meta.get_field("user").related_model.USERNAME_FIELD  # type: ignore[union-attr]
+        return (f"user__{username}", "script_app__slug", "script_app__title", "node", "id__istartswith")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Sessions come from visits."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ScriptSession | None = None) -> bool:
+        """Acts are actions, not forms."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScriptSession | None = None) -> bool:
+        """Only rows of sessions that are not live any more."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_live)
+
+    def has_rerun_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may rerun sessions."""
+        return self._may(request, "rerun")
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may stop runs."""
+        return self._may(request, "stop")
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may close sessions."""
+        return self._may(request, "close")
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Leaves alone what has come back to life since the question was asked."""
+        queryset.not_live().delete()
+
+    @admin.action(permissions=["rerun"], description=_("Rerun selected sessions"))
+    def rerun(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to run their script again."""
+        self.steer(request, queryset, "rerun")
+
+    @admin.action(permissions=["stop"], description=_("Stop the runs of selected sessions"))
+    def stop(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to stop the run they are in."""
+        self.steer(request, queryset, "stop")
+
+    @admin.action(permissions=["close"], description=_("Close selected sessions"))
+    def close(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to end."""
+        self.steer(request, queryset, "close")
+
+    def steer(self, request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str) -> None:
+        """Ask the live ones among these sessions, log each, and say how many there were."""
+        log_text, message = STEERING[kind]
+        with transaction.atomic():
+            chosen = list(queryset)
+            live = [session for session in chosen if session.is_live]
+            asked = getattr(ScriptSession.objects.filter(pk__in=[session.pk for session in live]), kind)()
+            if live:
+                LogEntry.objects.log_actions(request.user.pk, live, CHANGE, str(log_text))
+        if asked:
+            self.message_user(request, message % asked, messages.SUCCESS)
+        if silent := len(chosen) - asked:
+            text = ngettext("%d session is not live any more.", "%d sessions are not live any more.", silent)
+            self.message_user(request, text % silent, messages.WARNING)
+
+    def get_urls(self) -> list[Any]:
+        """With the address that the buttons of the detail page post to."""
+        view = self.admin_site.admin_view(self.steer_view)
+        own = path("<uuid:session_id>/steer/<str:kind>/", view, name="scriptapps_scriptsession_steer")
+        return [own, *super().get_urls()]
+
+    def steer_view(self, request: HttpRequest, session_id: Any, kind: str) -> HttpResponse:
+        """One button of the detail page: POST only, back to where it was pressed."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if kind not in STEERING or not self.has_view_permission(request) or not self._may(request, kind):
+            raise PermissionDenied
+        self.steer(request, ScriptSession.objects.filter(pk=session_id), kind)
+        site = self.admin_site.name
+        return HttpResponseRedirect(reverse(f"{site}:scriptapps_scriptsession_change", args=[session_id]))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The detail page, with the buttons this person may press."""
+        kinds = [kind for kind in STEERING if self._may(request, kind)]
+        return super().change_view(request, object_id, form_url, {"steering": kinds, **(extra_context or {})})
+
+    @admin.display(description=_("user"), ordering="user")
+    def who(self, obj: ScriptSession) -> str:
+        """The user's name; "anonymous" for visitors who are not signed in."""
+        return obj.user.get_username() if obj.user else gettext("anonymous")
+
+    @admin.display(description=_("state"))
+    def liveness_badge(self, obj: ScriptSession) -> str:
+        """What is true now, as a coloured word."""
+        liveness = obj.liveness
+        return format_html('<span class="scriptapps-state" data-state="{}">{}</span>', liveness.value, liveness.label)
+
+    @admin.display(description=_("last run"), ordering="last_run_ms")
+    def last_run(self, obj: ScriptSession) -> str:
+        """Duration and outcome."""
+        if obj.last_run_ms is None:
+            return "–"
+        return f"{duration(obj.last_run_ms)} · {obj.last_outcome.replace('_', ' ').lower()}".rstrip(" ·")
+
+    @admin.display(description=_("asked for, not yet done"))
+    def pending(self, obj: ScriptSession) -> str:
+        """Requests that its process has not answered."""
+        open_requests = {
+            "rerun": obj.rerun_wanted > obj.rerun_done,
+            "stop": obj.stop_wanted > obj.stop_done,
+            "close": obj.close_wanted > 0 and obj.state != ScriptSession.State.CLOSED,
+        }
+        return ", ".join(gettext(kind) for kind, is_open in open_requests.items() if is_open) or "–"
+
+    def _may(self, request: HttpRequest, kind: str) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(kind, self.opts)}")
+
+
+@admin.register(SavedSnapshot)
+class SavedSnapshotAdmin(admin.ModelAdmin):
+    """Saved pages: listed, opened, deleted; never made or changed here."""
+
+    list_display = ("shown_title", "script_app", "user", "created", "shown_size", "open_page")
+    list_filter = (("script_app", admin.RelatedOnlyFieldListFilter), "created")
+    list_select_related = ("user", "script_app")
+    search_fields = ("title", "script_app__slug")
+    fields = ("title", "script_app", "user", "created", "shown_size", "open_page")
+    readonly_fields = ("shown_title", "shown_size", "open_page")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SavedSnapshot]:
+        """Without the payloads."""
+        return super().get_queryset(request).defer("payload")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Pages save snapshots."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SavedSnapshot | None = None) -> bool:
+        """What was seen stays as it was seen."""
+        return False
+
+    @admin.display(description=_("title"), ordering="title")
+    def shown_title(self, obj: SavedSnapshot) -> str:
+        """Its title, or the script app's."""
+        return obj.title or str(obj.script_app)
+
+    @admin.display(description=_("size"), ordering="size")
+    def shown_size(self, obj: SavedSnapshot) -> str:
+        """As kept, compressed."""
+        return filesizeformat(obj.size)
+
+    @admin.display(description=_("page"))
+    def open_page(self, obj: SavedSnapshot) -> str:
+        """A link to the frozen page."""
+        return page_link(obj)
+
+
+def duration(milliseconds: float) -> str:
+    """`34 ms`, `2.1 s`, `3 min 5 s`."""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -1,0 +1,18 @@
+"""Addresses of script apps, for `path("apps/", include("scriptapps.urls"))` under any prefix.
+
+Runs on: start-up. Invariant: the socket's address is the page's plus `ws/`; the ASGI side resolves it through here.
+"""
+
+from django.urls import path
+
+from scriptapps import views
+
+app_name = "scriptapps"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("<slug:slug>/", views.page, name="page"),
+    path("<slug:slug>/ws/", views.socket, name="socket"),
+    path("<slug:slug>/status/", views.status, name="status"),
+    path("<slug:slug>/saved/<uuid:snapshot_id>/", views.saved, name="saved"),
+    path("<slug:slug>/saved/<uuid:snapshot_id>/data/", views.saved_data, name="saved_data"),
+]
