@@ -79,11 +79,14 @@ def element(
     return declare
 
 
-widget = element
-"""Declare a widget: an element with a value."""
+def widget(*kinds: str) -> Callable[[Callable[Concatenate[Container, P], R]], Callable[P, R]]:
+    """Declare a widget: an element with a value."""
+    return element(*kinds)
 
-container_element = element
-"""Declare a container."""
+
+def container_element(*kinds: str) -> Callable[[Callable[Concatenate[Container, P], R]], Callable[P, R]]:
+    """Declare a container."""
+    return element(*kinds)
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
