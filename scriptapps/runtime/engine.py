@@ -30,6 +30,8 @@ logger = logging.getLogger("scriptapps.engine")
 HOG_SECONDS = 0.05
 """A run that computes longer than this without pause makes room for others at its safe points."""
 THROTTLE_TICK = 0.01
+LOOK_SECONDS = 0.25
+"""The supervisor looks at the running runs at least this often."""
 SWITCH_INTERVAL = 0.0005
 """Seconds between offers of the interpreter to other threads; Python's own 5 ms starves short runs beside long ones."""
 
@@ -59,7 +61,7 @@ class ThreadEngine:
         self._closed = False
         self.abandoned = 0
         self._names = itertools.count(1)
-        # Wakes the supervisor when there is something new to watch.
+        # Wakes the supervisor before its next look is due.
         self._watch = threading.Event()
         self._supervisor: threading.Thread | None = None
 
@@ -130,7 +132,6 @@ class ThreadEngine:
             guard = RunGuard()
             with self._condition:
                 self._running[guard] = session
-            self._watch_deadline(session)
             try:
                 more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
             except BaseException:  # a mistake of ours must not cost a thread of the pool
@@ -160,13 +161,7 @@ class ThreadEngine:
                 self._idle -= 1
         return None
 
-    def _watch_deadline(self, session: LiveSession) -> None:
-        if session.deadline < self._next_look:
-            self._watch.set()
-
     # -- supervisor ------------------------------------------------------------------------------------------------
-
-    _next_look = 1.0
 
     def _supervise(self) -> None:
         while True:
@@ -178,16 +173,19 @@ class ThreadEngine:
             self._watch.clear()
             self._step()
 
-    def _look_locked(self, now: float) -> float | None:
-        """Seconds until something may have to be done; None: nothing runs."""
-        if not self._running:
-            return None
-        waits = [session.deadline - (now - guard.started) for guard, session in self._running.items()]
+    def _look_locked(self, now: float) -> float:
+        """Seconds until something may have to be done."""
+        waits = [LOOK_SECONDS]
+        waits += [session.deadline - (now - guard.started) for guard, session in self._running.items()]
         for since in self._stops.values():
             waits += [at - (now - since) for at in (self.options.stop_grace, self.options.abandon_grace)]
-        if self._hogs_locked() and (self._interactive or len(self._running) > 1):
+        if self._crowded_locked():
             waits.append(THROTTLE_TICK)
-        return max(min([wait for wait in waits if wait > 0] or [0.05]), 0.005)
+        return max(min(wait for wait in waits if wait > 0), 0.005)
+
+    def _crowded_locked(self) -> bool:
+        hogs = len(self._hogs_locked())
+        return bool(hogs and (self._interactive or len(self._running) > hogs))
 
     def _hogs_locked(self) -> list[LiveSession]:
         border = time.monotonic() - HOG_SECONDS
@@ -198,7 +196,7 @@ class ThreadEngine:
         with self._condition:
             running = list(self._running.items())
             stops = dict(self._stops)
-            crowded = bool(self._interactive) or len(running) > 1
+            crowded = self._crowded_locked()
         for guard, session in running:
             if guard in stops:
                 self._climb(guard, session, now - stops[guard])

@@ -1,0 +1,271 @@
+"""The consumer: bytes of one websocket in, bytes out.
+
+Runs on: the event loop; never touches the ORM and never blocks, everything else happens on the node's executor.
+Invariant: nothing is accepted before ``handshake`` said yes; a fault of one socket closes that socket only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import zlib
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.db import close_old_connections
+
+from scriptapps import handshake, identity
+from scriptapps.conf import scriptapps_settings
+from scriptapps.errors import ProtocolError
+from scriptapps.handshake import Refused
+from scriptapps.models import SavedSnapshot
+from scriptapps.node import get_node
+from scriptapps.protocol import schema
+from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL, decode_client_message, deflate_batch, to_json
+from scriptapps.runtime.client_messages import handle_message
+from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.viewer import Viewer
+from scriptapps.socket_budget import Budget, TokenBucket
+
+logger = logging.getLogger("scriptapps.sockets")
+protocol_logger = logging.getLogger("scriptapps.protocol")
+
+DEAD_AFTER_BEATS = 35 / 15
+ACK_SECONDS = 30.0
+REFUSALS_ALLOWED = 20
+TOO_SLOW, PROTOCOL_BROKEN = 4013, 4400
+
+budget = Budget()
+
+
+class ScriptConsumer(AsyncConsumer):
+    """One socket of one viewer."""
+
+    channel_layer_alias: Any = None
+
+    def __init__(self) -> None:
+        self.session: LiveSession | None = None
+        self.viewer: Viewer | None = None
+        self.admitted: Any = None
+        self.pump: asyncio.Task[None] | None = None
+        self.wake = asyncio.Event()
+        self.ticket: Any = None
+        self.last_heard = time.monotonic()
+        self.broken = 0
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Channels' own would visit the one shared database thread for every message."""
+        kind = message["type"]
+        if kind == "websocket.receive":
+            await self.receive(message.get("bytes"))
+        elif kind == "websocket.connect":
+            await self.connect()
+        elif kind == "websocket.disconnect":
+            self.leave()
+            raise StopConsumer
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Admit or refuse."""
+        self.loop = asyncio.get_running_loop()
+        self.slug = self.scope["url_route"]["kwargs"]["slug"]
+        headers = dict(self.scope["headers"])
+        self.bucket = TokenBucket(scriptapps_settings.MESSAGES_PER_SECOND, scriptapps_settings.MESSAGE_BURST)
+        try:
+            self.ticket = budget.enter((self.scope.get("client") or ("", 0))[0])
+            handshake.check_origin(self.scope, headers)
+            offer = handshake.read_offer(self.scope.get("subprotocols", []))
+            cookie = identity.session_cookie(headers)
+            self.admitted = await self.on_executor(handshake.admit, self.slug, cookie, offer)
+            budget.add_user(self.ticket, self.admitted.identity)
+        except Refused as refused:
+            logger.info("Socket of %s refused: %s", self.slug, refused.why)
+            self.leave()
+            await self.refuse(refused.status)
+            return
+        except BaseException:
+            self.leave()
+            raise
+        get_node().beat.bus.listen()
+        await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        self.watch_heart()
+
+    async def refuse(self, status: int) -> None:
+        """Close before accepting; with the status where the server can send one."""
+        if "websocket.http.response" in self.scope.get("extensions", {}):
+            await self.send({"type": "websocket.http.response.start", "status": status, "headers": []})
+            await self.send({"type": "websocket.http.response.body", "body": b""})
+        else:
+            await self.send({"type": "websocket.close"})
+        raise StopConsumer
+
+    async def on_executor(self, function: Any, *args: Any) -> Any:
+        """Run something that uses the database."""
+
+        def work() -> Any:
+            close_old_connections()
+            try:
+                return function(*args)
+            finally:
+                close_old_connections()
+
+        return await self.loop.run_in_executor(get_node().database, work)
+
+    def leave(self) -> None:
+        """The socket is gone: give back what it held. Losing a socket loses nothing else."""
+        if self.pump is not None:
+            self.pump.cancel()
+            self.pump = None
+        if self.session is not None and self.viewer is not None:
+            self.session.detach(self.viewer)
+            self.session = None
+        budget.leave(self.ticket)
+        self.ticket = None
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    async def receive(self, data: bytes | None) -> None:
+        """One message of the browser."""
+        self.last_heard = time.monotonic()
+        try:
+            if data is None:
+                raise ProtocolError("malformed", "This socket takes binary messages.")
+            if not self.bucket.take():
+                raise ProtocolError("too_many_messages", "Too many messages; slow down.")
+            message = decode_client_message(
+                data,
+                max_bytes=scriptapps_settings.MAX_MESSAGE_BYTES,
+                max_events=scriptapps_settings.MAX_EVENTS_PER_MESSAGE,
+            )
+        except ProtocolError as error:
+            await self.protest(error)
+            return
+        self.log("<-", message)
+        kind = message.WhichOneof("kind")
+        if self.session is None or self.viewer is None:
+            await self.attach(message)
+        elif kind == "save_snapshot":
+            if self.session.is_new(self.viewer, message.seq):
+                await self.save_snapshot(self.session, self.viewer, message.save_snapshot.title)
+        else:
+            handle_message(self.session, self.viewer, message, debug=settings.DEBUG)
+
+    async def protest(self, error: ProtocolError) -> None:
+        """Answer what cannot be accepted; a socket that sends nothing else is closed."""
+        self.broken += 1
+        if self.viewer is None or self.broken > REFUSALS_ALLOWED:
+            await self.close(PROTOCOL_BROKEN)
+        else:
+            self.viewer.refuse(error.code, str(error))
+
+    async def attach(self, message: schema.ClientMessage) -> None:
+        """The first message of a socket: find or make the live session and show it."""
+        if message.WhichOneof("kind") != "attach" or message.attach.protocol_version != PROTOCOL_VERSION:
+            await self.close(PROTOCOL_BROKEN)
+            return
+        session = await self.on_executor(get_node().open, self.admitted)
+        viewer = Viewer(wake=self.wake_from_any_thread, close_socket=self.close_from_any_thread)
+        for other in [v for v in session.viewers if not v.read_only]:
+            # A tab that reloads comes back before its old socket is gone.
+            other.close_socket(4009, "continued elsewhere")
+        session.attach(viewer, message.attach.client_id[:64])
+        viewer.outbox.post(
+            urgent=True,
+            welcome=schema.Welcome(
+                protocol_version=PROTOCOL_VERSION,
+                session_id=session.session_id,
+                run_on_save=session.source_status.run_on_save,
+                debug=settings.DEBUG,
+                heartbeat_seconds=int(scriptapps_settings.HEARTBEAT_SECONDS),
+                read_only=viewer.read_only,
+            ),
+        )
+        self.session, self.viewer = session, viewer
+        self.pump = self.loop.create_task(self.run_pump(session, viewer))
+
+    async def save_snapshot(self, session: LiveSession, viewer: Viewer, title: str) -> None:
+        """Freeze the page into a row and answer with its address."""
+        payload = zlib.compress(session.snapshot().SerializeToString(), 6)
+        title = title.strip()[:200] or session.page_config.title or self.admitted.effective.title
+
+        def save() -> str:
+            user_id = session.visitor.user_id
+            row = SavedSnapshot.objects.create(
+                script_app=self.admitted.row, user_id=user_id, title=title, payload=payload
+            )
+            return str(row.pk)
+
+        key = await self.on_executor(save)
+        url = f"{self.scope['path'].removesuffix('ws/')}saved/{key}/"
+        viewer.outbox.post(urgent=True, snapshot_saved=schema.SnapshotSaved(url=url, title=title))
+        session.acknowledge_idle()
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def wake_from_any_thread(self, delay: float) -> None:
+        """There is something to send in ``delay`` seconds."""
+        try:
+            self.loop.call_soon_threadsafe(self.wake_after, delay)
+        except RuntimeError:
+            # The loop has ended, and the socket with it.
+            return
+
+    def wake_after(self, delay: float) -> None:
+        """Set the wake event now or later."""
+        if delay > 0:
+            self.loop.call_later(delay, self.wake.set)
+        else:
+            self.wake.set()
+
+    async def run_pump(self, session: LiveSession, viewer: Viewer) -> None:
+        """Send batches as they become due."""
+        waiting_since: float | None = None
+        while True:
+            try:
+                await asyncio.wait_for(self.wake.wait(), 5.0)
+            except TimeoutError:
+                if waiting_since is not None and time.monotonic() - waiting_since > ACK_SECONDS:
+                    await self.close(TOO_SLOW)
+                    return
+            self.wake.clear()
+            data = viewer.outbox.drain(lambda: session.seqs(viewer))
+            waiting_since = (waiting_since or time.monotonic()) if viewer.outbox.is_waiting else None
+            if data is not None:
+                if protocol_logger.isEnabledFor(logging.DEBUG):
+                    self.log("->", schema.ServerMessage.FromString(data))
+                await self.send({"type": "websocket.send", "bytes": deflate_batch(data)})
+
+    def watch_heart(self) -> None:
+        """Close a socket from which nothing came for longer than two heartbeats."""
+        if self.ticket is None:
+            return
+        limit = scriptapps_settings.HEARTBEAT_SECONDS * DEAD_AFTER_BEATS
+        silent = time.monotonic() - self.last_heard
+        if silent > limit:
+            logger.info("Session of %s: no heartbeat for %.0f s", self.slug, silent)
+            self.loop.create_task(self.close(TOO_SLOW))
+        else:
+            self.loop.call_later(limit - silent + 0.1, self.watch_heart)
+
+    def close_from_any_thread(self, code: int, reason: str) -> None:
+        """End the socket from outside the event loop."""
+        try:
+            self.loop.call_soon_threadsafe(lambda: self.loop.create_task(self.close(code)))
+        except RuntimeError:
+            return
+
+    async def close(self, code: int) -> None:
+        """End the socket with a code that the browser understands."""
+        if self.ticket is not None:
+            self.leave()
+            await self.send({"type": "websocket.close", "code": code})
+
+    def log(self, arrow: str, message: Any) -> None:
+        """Messages as JSON when the logger ``scriptapps.protocol`` is at DEBUG."""
+        if protocol_logger.isEnabledFor(logging.DEBUG):
+            session_id = self.session.session_id if self.session else "-"
+            protocol_logger.debug("%s %s %s", session_id, arrow, to_json(message))

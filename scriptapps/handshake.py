@@ -1,0 +1,129 @@
+"""Who may open a socket: every check before the socket is accepted, in a fixed order.
+
+Runs on: ``check_origin`` anywhere, ``admit`` on the database executor. Invariant: the order is budget, Origin, session
+and user, page token, permission, resume; the first "no" ends it and says no more than an HTTP status.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from scriptapps import identity
+from scriptapps.identity import Identity
+from scriptapps.models import ScriptApp, ScriptSession
+from scriptapps.permissions import Decision, decide
+from scriptapps.protocol.codec import SUBPROTOCOL
+from scriptapps.registry import EffectiveApp, ScriptSource, registry
+
+
+class Refused(Exception):
+    """The socket is not accepted. ``status`` is the HTTP status of the refusal, ``why`` is for the log."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the browser put into ``Sec-WebSocket-Protocol``."""
+
+    token: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a new one."""
+
+    identity: Identity
+    source: ScriptSource
+    row: ScriptApp
+    effective: EffectiveApp
+    session_id: str
+
+
+def read_offer(subprotocols: list[str]) -> Offer:
+    """Token and session id. Raises Refused(400) when the protocol is not ours."""
+    if SUBPROTOCOL not in subprotocols:
+        raise Refused(400, "the browser does not offer the protocol " + SUBPROTOCOL)
+    values = dict(item.split(".", 1) for item in subprotocols if "." in item and item != SUBPROTOCOL)
+    return Offer(values.get("token", ""), values.get("session", ""))
+
+
+def check_origin(scope: dict[str, Any], headers: dict[bytes, bytes]) -> None:
+    """Raises Refused(403) unless Origin is exactly this site (scheme, host and port) or a trusted one."""
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    host = _host(headers)
+    if not validate_host(split_domain_port(host)[0], _allowed_hosts()):
+        raise Refused(400, f"the host {host!r} is not in ALLOWED_HOSTS")
+    if not origin or origin == "null":
+        raise Refused(403, "no Origin")
+    if origin.lower() == f"{_scheme(scope, headers)}://{host}".lower():
+        return
+    if not any(_matches_trusted(origin, trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS):
+        raise Refused(403, f"the Origin {origin!r} is neither this site nor in CSRF_TRUSTED_ORIGINS")
+
+
+def _allowed_hosts() -> list[str]:
+    if settings.DEBUG and not settings.ALLOWED_HOSTS:
+        return [".localhost", "127.0.0.1", "[::1]"]
+    return list(settings.ALLOWED_HOSTS)
+
+
+def _host(headers: dict[bytes, bytes]) -> str:
+    name = b"x-forwarded-host" if settings.USE_X_FORWARDED_HOST and b"x-forwarded-host" in headers else b"host"
+    return headers.get(name, b"").decode("latin-1")
+
+
+def _scheme(scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, secure_value = settings.SECURE_PROXY_SSL_HEADER
+        raw = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
+        if raw is not None:
+            return "https" if raw.decode("latin-1").split(",")[0].strip() == secure_value else "http"
+    return "https" if scope.get("scheme") == "wss" else "http"
+
+
+def _matches_trusted(origin: str, trusted: str) -> bool:
+    if "*" not in trusted:
+        return origin.lower() == trusted.lower()
+    ours, theirs = urlsplit(trusted), urlsplit(origin)
+    return ours.scheme == theirs.scheme and theirs.netloc.lower().endswith(ours.netloc.lower().lstrip("*"))
+
+
+def admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
+    """All checks that need the database. Raises Refused."""
+    who = identity.load_identity(session_key)
+    if not who.binding:
+        raise Refused(403, "no session of this browser with a page of ours")
+    if not identity.is_page_token(offer.token, who.binding, slug):
+        raise Refused(403, "the page's token is missing or wrong")
+    source = registry.find(slug)
+    row = registry.script_app(source) if source else None
+    effective = registry.effective(source, row) if source else None
+    decision = decide(who.user, effective)
+    if decision is not Decision.ALLOW or source is None or row is None or effective is None:
+        raise Refused(404 if decision is Decision.GONE else 403, f"the script app is {decision.value}")
+    if offer.session_id and resumable_row(offer.session_id, who.binding, who.user, slug) is None:
+        raise Refused(403, "the session to resume is not this browser's")
+    return Admitted(who, source, row, effective, offer.session_id)
+
+
+def resumable_row(session_id: str, binding: str, user: Any, slug: str) -> ScriptSession | None:
+    """The row of a session that this browser may go on with: same binding, same user (or none yet), not closed."""
+    try:
+        key = uuid.UUID(session_id)
+    except ValueError:
+        return None
+    row = ScriptSession.objects.filter(pk=key, binding=identity.binding_hash(binding), script_app__slug=slug).first()
+    if row is None or row.state == ScriptSession.State.CLOSED:
+        return None
+    return row if row.user_id is None or row.user_id == getattr(user, "pk", None) else None

@@ -1,0 +1,198 @@
+"""The node's beat: a sign of life, repairs of lost hints, re-validation of identities, and tidying up.
+
+Runs on: its own daemon thread. Invariant: a hint that was lost is made good within one beat, and a person who may no
+longer be here is gone within ``REVALIDATE_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.db import close_old_connections, connections
+from django.db.models import F, Q
+from django.utils import timezone
+
+from scriptapps import signals
+from scriptapps.conf import scriptapps_settings
+from scriptapps.errors import StopScript
+from scriptapps.models import ScriptSession
+from scriptapps.node_bus import NodeBus
+from scriptapps.revalidation import Verdict, revalidate
+from scriptapps.runtime.live_session import LiveSession
+
+if TYPE_CHECKING:
+    from scriptapps.node import Node
+
+logger = logging.getLogger("scriptapps.node")
+
+
+class NodeBeat:
+    """Beats every ``BEAT_SECONDS``, re-validates every ``REVALIDATE_SECONDS``."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.bus = NodeBus(node)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
+        self._checked: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Connect to the site's signals and begin to beat."""
+        signals.steering_requested.connect(self._steering_requested, dispatch_uid="scriptapps.node.steering")
+        signals.access_changed.connect(self._access_changed, dispatch_uid="scriptapps.node.access")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        signals.steering_requested.disconnect(dispatch_uid="scriptapps.node.steering")
+        signals.access_changed.disconnect(dispatch_uid="scriptapps.node.access")
+        self._stop.set()
+        self._thread.join(5)
+
+    def _work(self) -> None:
+        next_beat = next_check = time.monotonic()
+        while not self._stop.wait(max(min(next_beat, next_check) - time.monotonic(), 0.01)):
+            now = time.monotonic()
+            try:
+                close_old_connections()
+                if now >= next_beat:
+                    next_beat = now + scriptapps_settings.BEAT_SECONDS
+                    self.beat()
+                if now >= next_check:
+                    next_check = now + scriptapps_settings.REVALIDATE_SECONDS
+                    self.revalidate(self.node.select())
+            except Exception:
+                logger.exception("The node's beat failed; it tries again")
+        connections.close_all()
+
+    # -- steering --------------------------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Sign of life, lost hints, tidying."""
+        mine = ScriptSession.objects.filter(node=self.node.name).exclude(state=ScriptSession.State.CLOSED)
+        mine.update(beat=timezone.now())
+        self.apply_wanted(None)
+        self._tidy()
+        self.bus.renew()
+
+    def apply_wanted(self, ids: list[Any] | None) -> None:
+        """Do what rows of this node ask for and have not got yet."""
+        rows = ScriptSession.objects.filter(node=self.node.name).exclude(state=ScriptSession.State.CLOSED)
+        if ids is not None:
+            rows = rows.filter(pk__in=ids)
+        wanting = rows.filter(
+            Q(rerun_wanted__gt=F("rerun_done")) | Q(stop_wanted__gt=F("stop_done")) | Q(close_wanted__gt=0)
+        )
+        for row in wanting:
+            key = str(row.pk)
+            ScriptSession.objects.filter(pk=row.pk).update(rerun_done=row.rerun_wanted, stop_done=row.stop_wanted)
+            if row.close_wanted:
+                self.node.steer("close", [key])
+                continue
+            if row.stop_wanted > row.stop_done:
+                self.node.steer("stop", [key])
+            if row.rerun_wanted > row.rerun_done:
+                self.node.steer("rerun", [key])
+
+    def _steering_requested(self, sender: Any, kind: str, ids: list[Any], **_: Any) -> None:
+        self.bus.tell_others("wanted", [str(key) for key in ids])
+        if self.node.select([str(key) for key in ids]):
+            self.node.database.submit(self._apply_on_executor, ids)
+
+    def _apply_on_executor(self, ids: list[Any]) -> None:
+        close_old_connections()
+        try:
+            self.apply_wanted(ids)
+        except Exception:
+            logger.exception("A request could not be carried out; the next beat tries again")
+        finally:
+            close_old_connections()
+
+    def heard(self, kind: str, ids: list[str]) -> None:
+        """A hint of another node arrived. Called on the event loop."""
+        if kind == "wanted":
+            if self.node.select(ids):
+                self.node.database.submit(self._apply_on_executor, ids)
+        elif kind == "access":
+            self.node.database.submit(self._revalidate_on_executor)
+        else:
+            self.node.steer(kind, ids)
+
+    # -- identities ------------------------------------------------------------------------------------------------
+
+    def _access_changed(
+        self,
+        sender: Any,
+        reason: str = "",
+        user_ids: Any = (),
+        bindings: Any = (),
+        slugs: Any = (),
+        everyone: bool = False,
+        revoked: bool = False,
+        **_: Any,
+    ) -> None:
+        self.bus.tell_others("access", [])
+        affected = [
+            session
+            for session in self.node.select()
+            if everyone
+            or session.visitor.user_id in user_ids
+            or session.visitor.binding in bindings
+            or session.slug in slugs
+        ]
+        if revoked:
+            for session in affected:
+                self.node.close(session, Verdict.SIGNED_OUT.code, reason)
+        elif affected:
+            self.node.database.submit(self._revalidate_on_executor, affected)
+
+    def _revalidate_on_executor(self, sessions: list[LiveSession] | None = None) -> None:
+        close_old_connections()
+        try:
+            self.revalidate(self.node.select() if sessions is None else sessions)
+        except Exception:
+            logger.exception("Identities could not be checked; the next beat tries again")
+        finally:
+            close_old_connections()
+
+    def revalidate(self, sessions: list[LiveSession]) -> None:
+        """Ask again whether these people may be here; close the sessions of those who may not."""
+        now = time.monotonic()
+        for session, verdict in revalidate(sessions).items():
+            if verdict is Verdict.OK:
+                self._checked[session.session_id] = now
+            elif verdict is Verdict.CHECK_AGAIN:
+                for viewer in list(session.viewers):
+                    viewer.close_socket(verdict.code, "sign-in changed")
+            else:
+                logger.info("Session %s is closed: %s", session.session_id, verdict.value)
+                self.node.close(session, verdict.code, verdict.value)
+
+    def revalidate_before_run(self, session: LiveSession) -> None:
+        """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED")."""
+        checked = self._checked.get(session.session_id)
+        now = time.monotonic()
+        if checked is None:
+            self._checked[session.session_id] = now
+        elif now - checked > scriptapps_settings.REVALIDATE_SECONDS:
+            self.revalidate([session])
+            if session.close_reason:
+                raise StopScript("REFUSED")
+
+    # -- tidying ---------------------------------------------------------------------------------------------------
+
+    def _tidy(self) -> None:
+        now, wall = time.monotonic(), time.time()
+        for session in self.node.select():
+            since = self.node.unclaimed.get(session.session_id)
+            if since is not None:
+                if now - since > scriptapps_settings.PREHEAT_TTL:
+                    self.node.close(session, 4001, "nobody came")
+            elif not session.viewers and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
+                self.node.close(session, 4001, "left")
+        alive = set(self.node.sessions)
+        for key in [key for key in self._checked if key not in alive]:
+            del self._checked[key]

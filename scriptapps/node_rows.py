@@ -1,0 +1,109 @@
+"""Writes ScriptSession rows, off the hot path.
+
+Runs on: its own daemon thread; ``mark`` on any thread. Invariant: a row follows its session within a moment; however
+often a session changes meanwhile, it is written once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from scriptapps.models import ScriptSession
+from scriptapps.runtime.lifecycle import LifecycleState
+from scriptapps.runtime.live_session import LiveSession
+
+if TYPE_CHECKING:
+    from scriptapps.node import Node
+
+logger = logging.getLogger("scriptapps.node")
+
+GATHER_SECONDS = 0.1
+
+
+class RowWriter:
+    """``mark`` says that a session changed; the thread writes its row."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        # Guards what is marked and whether the thread is to end.
+        self._condition = threading.Condition()
+        self._marked: dict[LiveSession, None] = {}
+        self._connected: dict[str, bool] = {}
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="scriptapps-rows", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is marked and end the thread."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(5)
+
+    def mark(self, session: LiveSession) -> None:
+        """The session changed. Returns at once."""
+        if session in self._marked:
+            return
+        with self._condition:
+            first = not self._marked
+            self._marked[session] = None
+            if first:
+                self._condition.notify()
+
+    def forget(self, session: LiveSession) -> None:
+        """Do not write this session any more."""
+        with self._condition:
+            self._marked.pop(session, None)
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._marked or self._stopping)
+                if not self._stopping:
+                    self._condition.wait_for(lambda: self._stopping, GATHER_SECONDS)
+                marked, self._marked = list(self._marked), {}
+                stopping = self._stopping
+            try:
+                close_old_connections()
+                for session in marked:
+                    self._write(session)
+            except Exception:
+                logger.exception("Script sessions could not be written; the next change tries again")
+            if stopping:
+                connections.close_all()
+                return
+
+    def _write(self, session: LiveSession) -> None:
+        fields = row_fields(session)
+        viewers = bool(fields["viewers"])
+        if viewers and not self._connected.get(session.session_id):
+            fields["connected_at"] = timezone.now()
+        self._connected[session.session_id] = viewers
+        if session.state_of_life is LifecycleState.CLOSED:
+            fields |= {"closed_at": timezone.now(), "close_reason": session.close_reason[:100]}
+            self._connected.pop(session.session_id, None)
+        rows = ScriptSession.objects.filter(pk=session.session_id, node=self.node.name)
+        rows.exclude(state=ScriptSession.State.CLOSED).update(**fields)
+
+
+def row_fields(session: LiveSession) -> dict[str, Any]:
+    """What the row says of a session as it is now."""
+    return {
+        "state": session.state_of_life.value,
+        "viewers": len(session.viewers),
+        "runs": session.runs,
+        "last_run_ms": session.last_ms,
+        "last_outcome": session.last_outcome.lower(),
+        "last_error": session.last_error[:200],
+        "last_seen": datetime.fromtimestamp(session.last_seen, UTC),
+        "beat": timezone.now(),
+    }

@@ -1,0 +1,69 @@
+"""The one line in ``asgi.py``: ``application = with_script_apps(get_asgi_application())``.
+
+Runs on: the event loop. Invariant: only sockets whose path resolves to ``views.socket`` are ours; every other scope goes
+to the application that was wrapped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.handlers.asgi import ASGIHandler
+from django.urls import Resolver404, resolve
+
+from scriptapps import views
+from scriptapps.consumers import ScriptConsumer
+from scriptapps.node import stop_node
+
+logger = logging.getLogger("scriptapps.sockets")
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def with_script_apps(application: Application) -> Application:
+    """``application`` with the websockets of script apps and a clean end under servers that have a lifespan.
+
+    It may be Django's own ``get_asgi_application()`` or a router that serves other websockets of the site.
+    """
+    consumer = ScriptConsumer.as_asgi()
+
+    async def script_apps(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            slug = socket_slug(scope)
+            if slug is not None:
+                await consumer({**scope, "url_route": {"args": (), "kwargs": {"slug": slug}}}, receive, send)
+            elif isinstance(application, ASGIHandler):
+                logger.info("No websocket at %s", scope["path"])
+                await send({"type": "websocket.close"})
+            else:
+                await application(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await application(scope, receive, send)
+
+    return script_apps
+
+
+def socket_slug(scope: Scope) -> str | None:
+    """The slug of the script app whose socket this path is, or None."""
+    path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return None
+    return match.kwargs["slug"] if match.func is views.socket else None
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            stop_node()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
