@@ -5,6 +5,7 @@ importing them; a stub says the same without importing. Invariant: one signature
 """
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,13 @@ class StubModule:
     imports: dict[str, str] = field(default_factory=dict)
     definitions: list[str] = field(default_factory=list)
 
-    def need(self, name: str, line: str, file: Path) -> None:
-        """Make `line` bring in `name`. Raises BuildError if another file gives that name another meaning."""
-        if self.imports.setdefault(name, line) != line:
-            raise BuildError(f"{file}: `{line}` and `{self.imports[name]}` clash in a generated stub; rename one")
+    def bring_in(self, name: str, line: str, file: Path) -> str:
+        """Import by `line`; the name under which the stub has it, another one where two files use one name."""
+        if self.imports.setdefault(name, line) == line:
+            return name
+        other = f"{file.stem}_{name}"
+        self.imports[other] = f"{line.partition(' as ')[0]} as {other}"
+        return other
 
 
 def sources(root: Path) -> list[Path]:
@@ -120,31 +124,34 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _add_attribute(node: ast.FunctionDef, st: StubModule, known: dict[str, str], file: Path) -> None:
     if node.returns is None:
         raise BuildError(f"{file}:{node.lineno}: {node.name} needs a return annotation: it is the attribute's type")
-    _import_names(node.returns, st, known, file)
+    _import_names(node, st, known, file)
     st.definitions.append(f"{node.name}: {ast.unparse(node.returns)}\n")
 
 
 def _add_function(
     node: ast.FunctionDef, st: StubModule, methods: StubModule, known: dict[str, str], file: Path
 ) -> None:
-    arguments = node.args
-    # Self-typed place parameters are the one thing that is said differently to each reader.
-    placed = next((group for group in (arguments.posonlyargs, arguments.args) if group and group[0].arg == PLACE), None)
-    if placed is not None:
-        placed[0] = ast.arg(arg="self")
-        methods.definitions.append(stub_function(node, indent="    ") + "\n")
-        _import_names(node, methods, known, file)
-        del placed[0]
-    st.definitions.append(stub_function(node) + "\n")
-    _import_names(node, st, known, file)
+    for_st, method = copy.deepcopy(node), copy.deepcopy(node)
+    # The place an element goes to is said differently to each reader: the container itself, or not at all.
+    if (positional := _positional(for_st)) and positional[0].arg == PLACE:
+        del positional[0]
+        _positional(method)[0] = ast.arg(arg="self")
+        _import_names(method, methods, known, file)
+        methods.definitions.append(stub_function(method, indent="    ") + "\n")
+    _import_names(for_st, st, known, file)
+    st.definitions.append(stub_function(for_st) + "\n")
 
 
-def _import_names(node: ast.AST, stub: StubModule, known: dict[str, str], file: Path) -> None:
+def _positional(node: ast.FunctionDef) -> list[ast.arg]:
+    return node.args.posonlyargs or node.args.args
+
+
+def _import_names(node: ast.FunctionDef, stub: StubModule, known: dict[str, str], file: Path) -> None:
     """Import what annotations and kept decorators name."""
-    for part in _annotations(node) if isinstance(node, ast.FunctionDef) else [node]:
+    for part in _annotations(node):
         for inner in ast.walk(part):
             if isinstance(inner, ast.Name) and inner.id in known:
-                stub.need(inner.id, known[inner.id], file)
+                inner.id = stub.bring_in(inner.id, known[inner.id], file)
 
 
 def _annotations(node: ast.FunctionDef) -> Iterator[ast.AST]:
