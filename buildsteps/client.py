@@ -54,8 +54,13 @@ def make(root: Path) -> None:
             _build(root, built)
         if not (built / "app.js").is_file():
             raise BuildError(f"{built} holds no app.js: the client was not built")
-        shutil.rmtree(root / STATIC, ignore_errors=True)
-        shutil.copytree(built, root / STATIC)
+        _replace(root / STATIC, built)
+
+
+def _replace(target: Path, made: Path) -> None:
+    """Put a complete folder in the place of an older one: a failed build leaves the older one as it is."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(made, target)
 
 
 def _build(root: Path, target: Path) -> None:
@@ -74,16 +79,18 @@ def generate_codecs(root: Path) -> None:
     """Write the TypeScript messages: one folder that can only decode, one that can only encode."""
     script = "protoc-gen-ts_proto.cmd" if os.name == "nt" else "protoc-gen-ts_proto"
     plugin = root / "frontend" / "node_modules" / ".bin" / script
-    for folder, methods in zip(_codec_folders(root), ("decode-only", "encode-only"), strict=True):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        run_protoc(
-            root,
-            f"--plugin=protoc-gen-ts_proto={plugin}",
-            f"--ts_proto_out={folder}",
-            f"--ts_proto_opt={','.join((f'outputEncodeMethods={methods}', *_TS_OPTIONS))}",
-            environment=node.find_node().environment(),
-        )
+    for target, methods in zip(_codec_folders(root), ("decode-only", "encode-only"), strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder, target.name)
+            made.mkdir()
+            run_protoc(
+                root,
+                f"--plugin=protoc-gen-ts_proto={plugin}",
+                f"--ts_proto_out={made}",
+                f"--ts_proto_opt={','.join((f'outputEncodeMethods={methods}', *_TS_OPTIONS))}",
+                environment=node.find_node().environment(),
+            )
+            _replace(target, made)
 
 
 def _codec_folders(root: Path) -> list[Path]:
