@@ -19,8 +19,10 @@ class ScriptAppsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect; models and settings are loaded by now, which is why the imports stand here."""
+        from scriptapps import watcher
         from scriptapps.checks import register_checks
         from scriptapps.receivers import connect_receivers
 
         register_checks()
         connect_receivers()
+        watcher.connect()

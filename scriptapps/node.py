@@ -18,6 +18,7 @@ from typing import Any
 
 from django.conf import settings
 
+import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import identity, script_threads, signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.handshake import resumable_row
@@ -246,6 +247,7 @@ def get_node() -> Node:
         with _node_lock:
             if _node is None or _node.pid != os.getpid():
                 _node = Node()
+                signals.node_started.send(sender=Node, node=_node)
     return _node
 
 
@@ -260,4 +262,5 @@ def stop_node() -> None:
     with _node_lock:
         node, _node = _node, None
     if node is not None:
+        signals.node_stopped.send(sender=Node, node=node)
         node.shut_down()

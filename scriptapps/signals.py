@@ -33,3 +33,7 @@ run_finished = Signal()
 #: slugs (list of script app slugs), everyone (bool: re-check all sessions),
 #: revoked (bool: True = these identities are gone, close without asking again; False = ask the policy again).
 access_changed = Signal()
+
+#: The node of this process was made, or is about to end. sender: the Node class. kwargs: node.
+node_started = Signal()
+node_stopped = Signal()

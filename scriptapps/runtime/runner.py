@@ -10,6 +10,7 @@ import contextvars
 import logging
 import threading
 import time
+import types
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -204,7 +205,7 @@ class _Execution:
         logger.error(
             "%s: run %s of session %s raised (reference %s)",
             self.session.slug, self.run.run_id, self.session.session_id, reference,
-            exc_info=error if isinstance(error, Exception) else (type(error), error, error.__traceback__),
+            exc_info=(type(error), error, self._script_traceback(error)),
         )  # fmt: skip
         options.on_error(self.session, error, reference)
         message = describe_exception(
@@ -213,6 +214,13 @@ class _Execution:
         tree = self.session.tree
         if tree.run == self.run.number:
             tree.place(self.run.number, tree.main, "exception", message.SerializeToString())
+
+    def _script_traceback(self, error: BaseException) -> types.TracebackType | None:
+        """The traceback from the script's first frame on: what is above it is ours."""
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code.co_filename != str(self.session.script_path):
+            traceback = traceback.tb_next
+        return traceback or error.__traceback__
 
     def _settle_page(self) -> None:
         run, session = self.run, self.session

@@ -6,6 +6,7 @@ runtime; it stands where the browser would stand.
 
 from __future__ import annotations
 
+from scriptapps.testing.headless import HeadlessBrowser, HeadlessViewer
 from scriptapps.testing.script_tester import ElementView, ScriptTester
 
-__all__ = ["ElementView", "ScriptTester"]
+__all__ = ["ElementView", "HeadlessBrowser", "HeadlessViewer", "ScriptTester"]
