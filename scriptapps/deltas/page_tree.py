@@ -130,6 +130,15 @@ class PageTree:
                 siblings[index], fresh.parent = fresh, parent
             return fresh
 
+    def update_props(self, run: int, node: Node, props: bytes) -> None:
+        """Give a container that is placed other properties; what is in it stays."""
+        with self.lock:
+            if run != self.run:
+                raise StopScript("ABANDONED")
+            node = node.resolve()
+            if not node.gone:
+                self._update(node, props, node.value, node.width)
+
     def discard(self, node: Node) -> None:
         """Take an element off the page now, without waiting for the run's end."""
         with self.lock:

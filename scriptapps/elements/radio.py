@@ -38,8 +38,8 @@ def radio(
 ) -> T | None:
     """Show options as radio buttons and return the chosen one.
 
-    ``index`` is the option chosen at first, None for none. ``format_func`` makes the label of an option; equal labels are
-    told apart by " (2)", " (3)". ``captions`` are a line under each option.
+    ``index`` is the option chosen at first, None for none. ``format_func`` makes the label of an option; equal labels
+    are told apart by " (2)", " (3)". ``captions`` are a line under each option.
     """
     choices = Options(options, format_func)
     notes = [str(caption or "") for caption in captions or ()]

@@ -39,9 +39,9 @@ def slider(
 ) -> Any:
     """Show a slider and return its value, in the type of ``value``: int, float, date, time or datetime.
 
-    ``value`` with two items makes it a range, returned as a tuple. ``step`` is of the same type, or a timedelta for dates
-    and times. ``format`` is printf style for numbers ("%0.1f"), else a pattern such as "MM/DD/YY". Raises ScriptApiError
-    for values of mixed types or outside ``min_value`` to ``max_value``.
+    ``value`` with two items makes it a range, returned as a tuple. ``step`` is of the same type, or a timedelta for
+    dates and times. ``format`` is printf style for numbers ("%0.1f"), else a pattern such as "MM/DD/YY". Raises
+    ScriptApiError for values of mixed types or outside ``min_value`` to ``max_value``.
     """
     track, default = lay_out(label, min_value, max_value, value, step)
     message = schema.Slider(

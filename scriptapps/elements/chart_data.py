@@ -1,0 +1,130 @@
+"""From a table to what a chart draws: one column x and one column per series.
+
+Runs on: the script thread. Invariant: every series is a column of numbers as long as x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from scriptapps.elements.frame_columns import encode_column, is_missing
+from scriptapps.elements.tabular import Table
+from scriptapps.errors import ScriptApiError
+from scriptapps.protocol import schema
+
+MOST_POINTS = 10_000
+NUMERIC = ("INTEGER", "NUMBER", "FLAG")
+ORDERED = ("INTEGER", "NUMBER", "DATE", "DATETIME")
+
+
+def chart_table(table: Table, x: str | None, y: str | Sequence[str] | None, group: str | None, *, by_x: bool) -> Table:
+    """x first, then the series. ``group`` names the column whose values are the series of one y column.
+
+    ``by_x`` puts the points in the order of x, and where there are too many keeps each stretch's lowest and highest;
+    else the order is the data's. Raises ScriptApiError for columns that are missing or not numbers.
+    """
+    lists = [column.tolist() if hasattr(column, "tolist") else list(column) for column in table.columns]
+    columns = dict(zip(table.names, lists, strict=True))
+    x_name, x_values = _x_column(table, columns, x)
+    names = _series_names(table, columns, x_name, y, group)
+    if group is None:
+        series = {name: columns[name] for name in names}
+    elif len(names) == 1:
+        x_values, series = _pivot(x_values, columns[group], columns[names[0]], adds=not by_x)
+    else:
+        raise ScriptApiError(f"With color={group!r} a chart needs exactly one y column, not {names!r}.")
+    if by_x:
+        x_values, series = _thinned(*_sorted(x_values, series))
+    else:
+        x_values, series = x_values[:MOST_POINTS], {name: values[:MOST_POINTS] for name, values in series.items()}
+    return Table([x_name, *series], [x_values, *series.values()], table.total_rows)
+
+
+def _x_column(table: Table, columns: dict[str, list[Any]], x: str | None) -> tuple[str, list[Any]]:
+    if x is not None:
+        return x, _column(columns, "x", x)
+    if table.index_columns:
+        return table.names[0], columns[table.names[0]]
+    return "", list(range(table.rows))
+
+
+def _series_names(
+    table: Table, columns: dict[str, list[Any]], x: str, y: str | Sequence[str] | None, group: str | None
+) -> list[str]:
+    if group is not None:
+        _column(columns, "color", group)
+    if y is not None:
+        names = [y] if isinstance(y, str) else list(y)
+        for name in names:
+            if _kind(_column(columns, "y", name)) not in (*NUMERIC, "EMPTY"):
+                raise ScriptApiError(f"y={name!r} is not a column of numbers.")
+        return names
+    others = [name for name in table.names[table.index_columns :] if name not in (x, group)]
+    names = [name for name in others if _kind(columns[name]) in NUMERIC]
+    if not names and table.rows:
+        raise ScriptApiError(
+            f"There is no column of numbers to draw among {others!r}. Decimal, int and float are numbers."
+        )
+    return names
+
+
+def _column(columns: dict[str, list[Any]], parameter: str, name: str) -> list[Any]:
+    if name not in columns:
+        raise ScriptApiError(f"{parameter}={name!r} is not a column; there are {list(columns)!r}.")
+    return columns[name]
+
+
+def _kind(values: list[Any]) -> str:
+    if all(map(is_missing, values)):
+        return "EMPTY"
+    return str(schema.FrameColumn.Type.Name(encode_column("", values).type))
+
+
+def _pivot(
+    x_values: list[Any], groups: list[Any], values: list[Any], *, adds: bool
+) -> tuple[list[Any], dict[str, list[Any]]]:
+    """One series per group. Two values at one place are added up, or the later one counts."""
+    places = {x: at for at, x in enumerate(dict.fromkeys(x_values))}
+    series: dict[str, list[Any]] = {}
+    for x, group, value in zip(x_values, groups, values, strict=True):
+        column = series.setdefault(str(group), [None] * len(places))
+        before = column[places[x]]
+        column[places[x]] = before + value if adds and not is_missing(before) and not is_missing(value) else value
+    return list(places), series
+
+
+def _sorted(x_values: list[Any], series: dict[str, list[Any]]) -> tuple[list[Any], dict[str, list[Any]]]:
+    if not x_values or _kind(x_values) not in ORDERED:
+        return x_values, series
+    kept = [at for at, x in enumerate(x_values) if not is_missing(x)]
+    return _picked(sorted(kept, key=lambda at: x_values[at]), x_values, series)
+
+
+def _thinned(x_values: list[Any], series: dict[str, list[Any]]) -> tuple[list[Any], dict[str, list[Any]]]:
+    if len(x_values) <= MOST_POINTS or not series:
+        return x_values, series
+    stretches = max(MOST_POINTS // (2 * len(series)), 1)
+    size = -(-len(x_values) // stretches)
+    kept: set[int] = set()
+    for start in range(0, len(x_values), size):
+        for values in series.values():
+            present = [at for at in range(start, min(start + size, len(values))) if not is_missing(values[at])]
+            if present:
+                kept.update((min(present, key=values.__getitem__), max(present, key=values.__getitem__)))
+    return _picked(sorted(kept), x_values, series)
+
+
+def _picked(
+    places: list[int], x_values: list[Any], series: dict[str, list[Any]]
+) -> tuple[list[Any], dict[str, list[Any]]]:
+    return [x_values[at] for at in places], {name: [values[at] for at in places] for name, values in series.items()}
+
+
+def plain_points(data: Any) -> list[float]:
+    """A list of numbers, for a small chart without axes. Raises ScriptApiError."""
+    values = data.tolist() if hasattr(data, "tolist") else list(data)
+    if any(isinstance(value, bool) or not isinstance(value, int | float | Decimal) for value in values):
+        raise ScriptApiError(f"chart_data must be numbers, not {values[:5]!r}.")
+    return [float(value) for value in values if not is_missing(value)]

@@ -1,0 +1,67 @@
+"""``st.status``: a container that tells how far its work has come."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Literal
+
+from scriptapps.deltas.container import Container
+from scriptapps.deltas.library import container_element
+from scriptapps.elements.markdown_html import label_parts
+from scriptapps.elements.sizes import Width, check_choice, wire_width
+from scriptapps.errors import ScriptControl
+from scriptapps.protocol import schema
+
+State = Literal["running", "complete", "error"]
+STATES = ("running", "complete", "error")
+
+
+class StatusContainer(Container):
+    """A container with ``update``. At the end of its ``with`` block it is complete, after an exception in error."""
+
+    __slots__ = ("_closed", "_message")
+
+    def __init__(self, place: Container, message: schema.Status) -> None:
+        super().__init__(place.run, place.node, place.form)
+        self._message = message
+        self._closed = False
+
+    def update(self, *, label: str | None = None, state: State | None = None, expanded: bool | None = None) -> None:
+        """Change what is given; the rest stays."""
+        self.run.check()
+        if label is not None:
+            self._message.label, self._message.label_html = label_parts(label)
+        if state is not None:
+            check_choice("state", state, STATES)
+            self._message.state = state
+            self._closed = state != "running"
+        if expanded is not None:
+            self._message.expanded = expanded
+        self._show()
+
+    def _show(self) -> None:
+        self.run.tree.update_props(self.run.number, self.node, self._message.SerializeToString())
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(exc_type, exc, traceback)
+        is_control = exc_type is not None and issubclass(exc_type, ScriptControl)
+        if self._closed or is_control:
+            return
+        self._message.state = "complete" if exc_type is None else "error"
+        self._show()
+
+
+@container_element("status")
+def status(
+    container: Container, label: str, *, expanded: bool = False, state: State = "running", width: Width = "stretch"
+) -> StatusContainer:
+    """Place a container for the steps of long work: ``with st.status("Importing") as status:``.
+
+    ``status.update(label=..., state=..., expanded=...)`` changes it; ``state`` is "running", "complete" or "error".
+    """
+    check_choice("state", state, STATES)
+    plain, html = label_parts(label)
+    message = schema.Status(label=plain, label_html=html, state=state, expanded=expanded)
+    return StatusContainer(container.add_container("status", message, width=wire_width(width)), message)
