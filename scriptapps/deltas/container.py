@@ -35,15 +35,15 @@ class Run(Protocol):
 class Container(ElementMethods):
     """A place for elements: the page, the sidebar, a column, a form ... Use it with ``with`` or call its methods.
 
-    ``form`` is the id of the form it stands in, "" outside forms.
+    ``form_id`` is the id of the form it stands in, "" outside forms.
     """
 
-    __slots__ = ("_tokens", "form", "node", "run")
+    __slots__ = ("_tokens", "form_id", "node", "run")
 
-    def __init__(self, run: Run, node: Node, form: str = "") -> None:
+    def __init__(self, run: Run, node: Node, form_id: str = "") -> None:
         self.run = run
         self.node = node
-        self.form = form
+        self.form_id = form_id
         self._tokens: list[Token[Container]] = []
 
     def add(self, kind: str, message: Message, *, width: str | int = "") -> Placed:
@@ -54,13 +54,15 @@ class Container(ElementMethods):
         """Like ``add`` for properties that are serialised already."""
         self.run.check()
         node = self._place(kind, props, str(width))
-        return Placed(self.run, node, self.form)
+        return Placed(self.run, node, self.form_id)
 
-    def add_container(self, kind: str, message: Message, *, width: str | int = "", form: str | None = None) -> Container:
+    def add_container(
+        self, kind: str, message: Message, *, width: str | int = "", form_id: str | None = None
+    ) -> Container:
         """Place an empty container and return it."""
         self.run.check()
         node = self._place(kind, message.SerializeToString(), str(width))
-        return Container(self.run, node, self.form if form is None else form)
+        return Container(self.run, node, self.form_id if form_id is None else form_id)
 
     def add_value_element(self, kind: str, props: bytes, widget_id: str, value: Any, forced: bool, width: str) -> Node:
         """Place a widget. ``forced``: the script set the value; otherwise one that is on the page keeps its own."""

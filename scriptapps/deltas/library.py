@@ -67,10 +67,12 @@ def element(
             return function(container, *args, **kwargs)
 
         # help(), inspect and editors see the function as scripts call it: without the container.
-        del on_current.__wrapped__  # type: ignore[attr-defined]
+        del on_current.__wrapped__
         signature = inspect.signature(function)
         shown = list(signature.parameters.values())[1:]
         on_current.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+        if name in vars(Container):
+            raise ValueError(f"Container has an attribute {name}, which would hide the element.")
         library.add_function(name, on_current)
         library.add_kinds(name, kinds)
         setattr(ElementMethods, name, function)

@@ -39,7 +39,7 @@ def button(
 
     ``on_click`` is called with ``args`` and ``kwargs`` before that run. In a form use ``form_submit_button``.
     """
-    if container.form:
+    if container.form_id:
         raise ScriptApiError(
             f"st.button({label!r}) stands in a form. Use st.form_submit_button, or put the button outside."
         )
@@ -77,12 +77,12 @@ def form_submit_button(
 
     The only widget of a form that may have a callback. Raises ScriptApiError outside a form.
     """
-    if not container.form:
+    if not container.form_id:
         raise ScriptApiError(
             f"st.form_submit_button({label!r}) stands outside a form: put it inside `with st.form(...):`."
         )
     message = _message(label, help, disabled, type, icon, submit=True)
-    cast(RunContext, container.run).forms[container.form].has_submit = True
+    cast(RunContext, container.run).forms[container.form_id].has_submit = True
     return add_trigger(
         container,
         "button",

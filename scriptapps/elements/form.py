@@ -27,9 +27,9 @@ def form(
     ``clear_on_submit`` puts the fields back to their defaults after the run. Raises ScriptApiError for a form in a form
     and for a key that another form has.
     """
-    if container.form:
+    if container.form_id:
         raise ScriptApiError(
-            f"st.form({key!r}) stands in the form {container.form!r}. A form cannot be inside another."
+            f"st.form({key!r}) stands in the form {container.form_id!r}. A form cannot be inside another."
         )
     form_id = str(key)
     if not form_id:
@@ -40,4 +40,4 @@ def form(
     message = schema.Form(
         form_id=form_id, border=border, enter_to_submit=enter_to_submit, clear_on_submit=clear_on_submit
     )
-    return container.add_container("form", message, width=wire_width(width), form=form_id)
+    return container.add_container("form", message, width=wire_width(width), form_id=form_id)

@@ -11,6 +11,7 @@ import textwrap
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
@@ -60,7 +61,8 @@ def _tidy_tokens(state: StateCore) -> None:
 
 def _make_parser(*, html: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": html, "xhtmlOut": False}).enable(["table", "strikethrough"])
-    parser.validateLink = is_safe_address  # type: ignore[method-assign]
+    # The parser offers no setting for this; replacing the method is its documented way.
+    parser.validateLink = is_safe_address  # type: ignore[assignment,method-assign]
     parser.core.ruler.push("tidy_tokens", _tidy_tokens)
     add_directives(parser)
     return parser
@@ -119,7 +121,7 @@ def label_parts(label: str) -> tuple[str, str]:
         return icon_name(label), ""
     if all(token.type == "text" for token in shown):
         return plain, ""
-    return plain, _safe_parser.renderer.renderInline(shown, _safe_parser.options, {})
+    return plain, RendererHTML(_safe_parser).renderInline(shown, _safe_parser.options, {})
 
 
 def _label_token(token: Token) -> list[Token]:

@@ -36,7 +36,7 @@ def wire_height(height: Height | None) -> int:
     if height in ("stretch", "content", "auto", None):
         return 0
     if _is_pixels(height):
-        return int(height)  # type: ignore[arg-type]
+        return int(height)
     raise ScriptApiError(f'height must be "content" or a number of pixels, not {height!r}.')
 
 

@@ -22,7 +22,7 @@ class StatusContainer(Container):
     __slots__ = ("_closed", "_message")
 
     def __init__(self, place: Container, message: schema.Status) -> None:
-        super().__init__(place.run, place.node, place.form)
+        super().__init__(place.run, place.node, place.form_id)
         self._message = message
         self._closed = False
 

@@ -177,7 +177,7 @@ def add_widget(
     run = cast(RunContext, container.run)
     run.check()
     name = None if key is None else str(key)
-    scope: tuple[object, ...] = (*identity, container.form, _root_number(container)) if name is None else tuple(keyed_identity)
+    scope: tuple[object, ...] = (*identity, container.form_id, _root_number(container)) if name is None else tuple(keyed_identity)
     spec = WidgetSpec(
         kind=kind,
         widget_id=make_widget_id(kind, name, scope),
@@ -187,18 +187,18 @@ def add_widget(
         serialize=serialize,
         key=name,
         disabled=message.field.disabled,
-        form_id=container.form,
+        form_id=container.form_id,
         on_change=on_change,
         args=args or (),
         kwargs=kwargs or {},
     )
-    if container.form:
+    if container.form_id:
         if on_change is not None:
             raise ScriptApiError(
                 f"{spec.label!r} stands in a form and has on_change: fields of a form are sent together, so only "
                 "its st.form_submit_button can have a callback (on_click)."
             )
-        run.forms[container.form].widget_ids.append(spec.widget_id)
+        run.forms[container.form_id].widget_ids.append(spec.widget_id)
     _claim(run, spec)
     assigned = run.state.take_assignment(name) if name is not None else MISSING
     value, wire, forced = run.session.widgets.register(spec, assigned)
@@ -225,7 +225,7 @@ def add_trigger(
     run = cast(RunContext, container.run)
     run.check()
     name = None if key is None else str(key)
-    scope: tuple[object, ...] = (*identity, container.form, _root_number(container)) if name is None else ()
+    scope: tuple[object, ...] = (*identity, container.form_id, _root_number(container)) if name is None else ()
     spec = WidgetSpec(
         kind=kind,
         widget_id=make_widget_id(kind, name, scope),
@@ -236,7 +236,7 @@ def add_trigger(
         key=name,
         trigger=True,
         disabled=message.field.disabled,
-        form_id=container.form,
+        form_id=container.form_id,
         on_change=on_click,
         args=args or (),
         kwargs=kwargs or {},
@@ -246,8 +246,8 @@ def add_trigger(
         raise StateAssignmentError(f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned.")
     clicked = run.session.take_click(run, spec)
     container.add_value_element(kind, message.SerializeToString(), spec.widget_id, None, False, str(width))
-    if clicked and container.form:
-        run.forms[container.form].submitted = True
+    if clicked and container.form_id:
+        run.forms[container.form_id].submitted = True
     return clicked
 
 
