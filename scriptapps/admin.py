@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import get_permission_codename
+from django.contrib.auth import get_permission_codename, get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -224,7 +224,7 @@ class ScriptSessionAdmin(admin.ModelAdmin):
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """The user model's own name field; ids match from their beginning."""
-        username = ScriptSession._meta.get_field("user").related_model.USERNAME_FIELD  # type: ignore[union-attr]
+        username = get_user_model().USERNAME_FIELD
         return (f"user__{username}", "script_app__slug", "script_app__title", "node", "id__istartswith")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -273,12 +273,13 @@ class ScriptSessionAdmin(admin.ModelAdmin):
     def steer(self, request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str) -> None:
         """Ask the live ones among these sessions, log each, and say how many there were."""
         log_text, message = STEERING[kind]
+        user_pk: Any = request.user.pk
         with transaction.atomic():
             chosen = list(queryset)
             live = [session for session in chosen if session.is_live]
             asked = getattr(ScriptSession.objects.filter(pk__in=[session.pk for session in live]), kind)()
             if live:
-                LogEntry.objects.log_actions(request.user.pk, live, CHANGE, str(log_text))
+                LogEntry.objects.log_actions(user_pk, live, CHANGE, str(log_text))
         if asked:
             self.message_user(request, message % asked, messages.SUCCESS)
         if silent := len(chosen) - asked:

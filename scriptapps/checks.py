@@ -92,7 +92,7 @@ def check_middleware(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessa
 def check_folders(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
     """W002: an entry of DIRS is no folder. W003: an app's scripts/ folder is a package and left out."""
     found: list[CheckMessage] = []
-    dirs = [Path(entry) for entry in scriptapps_settings.DIRS if isinstance(entry, str | Path)]
+    dirs = list(scriptapps_settings.DIRS)
     for folder in dirs:
         if not folder.is_dir():
             hint = f'Make the folder, or correct {SETTINGS_NAME}["DIRS"].'
@@ -147,7 +147,7 @@ def check_access(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
         found.extend(_unknown_permission(str(source.path), source.access))
     for slug, given in scriptapps_settings.APPS.items():
         place = f'{SETTINGS_NAME}["APPS"][{slug!r}]'
-        rule = settings_access(slug, given) if isinstance(given, dict) else None
+        rule = settings_access(slug, given)
         if rule == NOBODY:
             hint = 'For example {"access": "permission", "permission": "shop.view_order"}.'
             text = f"{place} has an access rule that cannot be understood; nobody may open it."
@@ -254,7 +254,7 @@ def _unknown_permission(place: str, rule: Any) -> Iterator[CheckMessage]:
 
 
 def _declared_permissions() -> set[str]:
-    found = set()
+    found: set[str] = set()
     for model in apps.get_models():
         options = model._meta
         found.update(f"{options.app_label}.{action}_{options.model_name}" for action in options.default_permissions)

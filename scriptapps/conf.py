@@ -42,7 +42,13 @@ class Option:
         return self.check(value) if self.check else ""
 
 
-APP_KEYS = {"title": str, "access": str, "permission": str, "groups": (list, tuple), "deadline": (int, float)}
+APP_KEYS: dict[str, tuple[type, ...]] = {
+    "title": (str,),
+    "access": (str,),
+    "permission": (str,),
+    "groups": (list, tuple),
+    "deadline": (int, float),
+}
 ACCESS_WORDS = ("public", "signed_in", "staff")
 
 
@@ -69,7 +75,7 @@ def _check_apps(value: Any) -> str:
                 return f"[{slug!r}] has the unknown key {key!r}; known are {', '.join(APP_KEYS)}"
             if not isinstance(given, APP_KEYS[key]) or isinstance(given, bool):
                 return f"[{slug!r}][{key!r}] has the wrong type {type(given).__name__}"
-            if key == "deadline" and given <= 0:
+            if key == "deadline" and float(given) <= 0:
                 return f"[{slug!r}]['deadline'] must be above 0 seconds"
     return ""
 
@@ -149,6 +155,9 @@ class ScriptAppsSettings:
         if name not in OPTIONS:
             raise AttributeError(f"{SETTINGS_NAME} has no setting {name!r}")
         value = self.given().get(name, OPTIONS[name].default)
+        if OPTIONS[name].problem(value):
+            # The system check names it and stops the server; nothing else has to cope with it.
+            value = OPTIONS[name].default
         if value is None:
             # Not cached: test runners change DEBUG without telling anyone.
             return self._derived(name)

@@ -20,6 +20,8 @@ from scriptapps.conf import scriptapps_settings
 POLICY = "Content-Security-Policy"
 # Nothing of these answers is ever a document: should a browser render one, nothing in it may act.
 INERT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+DJANGO_MIDDLEWARE = "django.middleware.csp.ContentSecurityPolicyMiddleware"
+DJANGO_CSP_MIDDLEWARE = "csp.middleware.CSPMiddleware"
 OWN_TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -77,10 +79,9 @@ def sends_policy() -> bool:
 
 def site_has_policy() -> bool:
     """Whether a known middleware of the site sets a policy: Django's own (6.0 and newer) or django-csp's."""
-    if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:
+    if DJANGO_CSP_MIDDLEWARE in settings.MIDDLEWARE:
         return True
-    own = "django.middleware.csp.ContentSecurityPolicyMiddleware" in settings.MIDDLEWARE
-    return own and bool(getattr(settings, "SECURE_CSP", None))
+    return DJANGO_MIDDLEWARE in settings.MIDDLEWARE and bool(getattr(settings, "SECURE_CSP", None))
 
 
 def uses_own_base() -> bool:
@@ -106,4 +107,4 @@ def _allow_frames(response: HttpResponse) -> None:
     elif ancestors in ([], ["'none'"]):
         response.headers.setdefault("X-Frame-Options", "DENY")
     else:
-        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True

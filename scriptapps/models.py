@@ -133,7 +133,8 @@ class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
 
     def _steer(self, kind: str) -> int:
         # The raised counter is the request: a lost signal is made good by the node's next beat.
-        column, using = f"{kind}_wanted", router.db_for_write(self.model, **self._hints)
+        column = f"{kind}_wanted"
+        using = self._db or router.db_for_write(self.model)  # type: ignore[attr-defined]
         open_rows = self.using(using).exclude(state=ScriptSession.State.CLOSED)
         ids = list(open_rows.order_by().values_list("pk", flat=True).distinct())
         with transaction.atomic(using=using):

@@ -7,6 +7,7 @@ re-validation finds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +16,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import router, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from django.dispatch import Signal
 
 from scriptapps import identity, signals
 from scriptapps.models import ScriptApp, ScriptSession
@@ -27,7 +29,7 @@ M2M_DONE = frozenset({"post_add", "post_remove", "post_clear"})
 def connect_receivers() -> None:
     """Called once by the AppConfig."""
     user_model = get_user_model()
-    connections = [
+    connections: list[tuple[Signal, Callable[..., None], Any]] = [
         (user_logged_out, on_sign_out, None),
         (user_logged_in, on_sign_in, None),
         (post_save, on_user_saved, user_model),

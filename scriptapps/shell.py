@@ -81,7 +81,10 @@ def preheated(request: HttpRequest, binding: str, source: ScriptSource, row: Scr
     speculative = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if not scriptapps_settings.PREHEAT or request.method != "GET" or "prefetch" in speculative:
         return ""
-    return get_node().preheat(request.user, binding, source, row)
+    if request.session.session_key is None:
+        # The run answers for a browser that the session store knows.
+        request.session.save()
+    return get_node().preheat(request.user, binding, source, row, session_key=request.session.session_key)
 
 
 def lazy_modules() -> dict[str, str]:
