@@ -36,6 +36,9 @@ protocol_logger = logging.getLogger("scriptapps.protocol")
 DEAD_AFTER_BEATS = 35 / 15
 ACK_SECONDS = 30.0
 REFUSALS_ALLOWED = 20
+FREE_COST = 0.05
+"""What an acknowledgement or a heartbeat costs of the message budget."""
+MAX_DELAY = 30.0
 TOO_SLOW, PROTOCOL_BROKEN = 4013, 4400
 
 budget = Budget()
@@ -134,8 +137,6 @@ class ScriptConsumer(AsyncConsumer):
         try:
             if data is None:
                 raise ProtocolError("malformed", "This socket takes binary messages.")
-            if not self.bucket.take():
-                raise ProtocolError("too_many_messages", "Too many messages; slow down.")
             message = decode_client_message(
                 data,
                 max_bytes=scriptapps_settings.MAX_MESSAGE_BYTES,
@@ -146,6 +147,8 @@ class ScriptConsumer(AsyncConsumer):
             return
         self.log("<-", message)
         kind = message.WhichOneof("kind")
+        if not await self.may_go_on(FREE_COST if kind in ("ack", "ping") else 1.0):
+            return
         if self.session is None or self.viewer is None:
             await self.attach(message)
         elif kind == "save_snapshot":
@@ -153,6 +156,16 @@ class ScriptConsumer(AsyncConsumer):
                 await self.save_snapshot(self.session, self.viewer, message.save_snapshot.title)
         else:
             handle_message(self.session, self.viewer, message, debug=settings.DEBUG)
+
+    async def may_go_on(self, cost: float) -> bool:
+        """Slow a flood down, so that nothing of it is lost; end one that does not end."""
+        delay = self.bucket.delay(cost)
+        if delay > MAX_DELAY:
+            await self.close(PROTOCOL_BROKEN)
+            return False
+        if delay:
+            await asyncio.sleep(delay)
+        return True
 
     async def protest(self, error: ProtocolError) -> None:
         """Answer what cannot be accepted; a socket that sends nothing else is closed."""

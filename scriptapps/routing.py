@@ -1,6 +1,7 @@
 """The one line in ``asgi.py``: ``application = with_script_apps(get_asgi_application())``.
 
-Runs on: the event loop. Invariant: only sockets whose path resolves to ``views.socket`` are ours; every other scope goes
+Runs on: the event loop. Importable before Django is set up, because ``asgi.py`` imports it first thing; what needs models
+is imported when the application is made. Invariant: only sockets whose path resolves to ``views.socket`` are ours; every other scope goes
 to the application that was wrapped.
 """
 
@@ -13,10 +14,6 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import Resolver404, resolve
 
-from scriptapps import views
-from scriptapps.consumers import ScriptConsumer
-from scriptapps.node import stop_node
-
 logger = logging.getLogger("scriptapps.sockets")
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +25,9 @@ def with_script_apps(application: Application) -> Application:
 
     It may be Django's own ``get_asgi_application()`` or a router that serves other websockets of the site.
     """
+    # Models must not be imported before get_asgi_application() has set Django up.
+    from scriptapps.consumers import ScriptConsumer
+
     consumer = ScriptConsumer.as_asgi()
 
     async def script_apps(scope: Scope, receive: Any, send: Any) -> None:
@@ -50,15 +50,19 @@ def with_script_apps(application: Application) -> Application:
 
 def socket_slug(scope: Scope) -> str | None:
     """The slug of the script app whose socket this path is, or None."""
+    from scriptapps.views import socket
+
     path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
     try:
         match = resolve(path)
     except Resolver404:
         return None
-    return match.kwargs["slug"] if match.func is views.socket else None
+    return match.kwargs["slug"] if match.func is socket else None
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
+    from scriptapps.node import stop_node
+
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":

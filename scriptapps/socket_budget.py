@@ -24,15 +24,12 @@ class TokenBucket:
         self._tokens = burst
         self._at = time.monotonic()
 
-    def take(self) -> bool:
-        """Whether one more message may be handled now."""
+    def delay(self, cost: float = 1.0) -> float:
+        """Take ``cost`` messages; returns the seconds to wait until they may be handled, 0 mostly."""
         now = time.monotonic()
-        self._tokens = min(self._tokens + (now - self._at) * self.rate, self.burst)
+        self._tokens = min(self._tokens + (now - self._at) * self.rate, self.burst) - cost
         self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        return max(-self._tokens / self.rate, 0.0)
 
 
 @dataclass
