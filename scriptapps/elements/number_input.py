@@ -52,6 +52,7 @@ def number_input(
         integer=entry.integer,
         format=format or "",
         placeholder=placeholder or "",
+        clearable=entry.default is None,
     )
     return add_widget(
         container,

@@ -17,7 +17,7 @@ LONGEST_NEW_OPTION = 1000
 
 
 class Options(Generic[T]):
-    """Options in order, with their labels."""
+    """Options in order, with one label for each."""
 
     def __init__(self, options: Iterable[T], format_func: Callable[[T], object]) -> None:
         self.values: list[T] = _listed(options)
@@ -25,18 +25,19 @@ class Options(Generic[T]):
         self.index_of: dict[str, int] = {}
         for index, value in enumerate(self.values):
             self.index_of[_unique(str(format_func(value)), self.index_of)] = index
-
-    @property
-    def labels(self) -> list[str]:
-        """One label for each option."""
-        return list(self.index_of)
+        self.labels = list(self.index_of)
 
     def label(self, value: Any) -> str | None:
         """The label of an option, None for what is not an option."""
         try:
-            return self.labels[self.values.index(value)]
+            index = self.values.index(value)
         except ValueError:
             return self._label_of_twin(value)
+        if type(self.values[index]) is not type(value):
+            # 0 == False == 0.0: of equal options the one of the same type is meant.
+            same = (at for at, option in enumerate(self.values) if type(option) is type(value) and option == value)
+            index = next(same, index)
+        return self.labels[index]
 
     def _label_of_twin(self, value: Any) -> str | None:
         """A class that the script defines is another one in each run: an equal label of an equal class counts."""
