@@ -1,0 +1,104 @@
+// Which script session this tab presents. The id lives in sessionStorage, which a duplicated tab copies;
+// a Web Lock on the id tells the copy from the original. Where there are no locks the server decides (4009).
+export interface SessionClaim {
+  /** The id to present, "" for a new session. Holds its lock from now on. */
+  current(): Promise<string>;
+  /** The server has named the session of this tab. */
+  keep(sessionId: string): void;
+  /** The session is over: present none next time. */
+  drop(): void;
+  setFingerprint(fingerprint: string): void;
+}
+
+const RELOAD_GRACE_MS = 400; // a page that is being replaced by this one may hold its lock a moment longer
+
+export class TabSessionClaim implements SessionClaim {
+  private held = "";
+  private release: (() => void) | undefined;
+
+  constructor(
+    private readonly key: string,
+    private fingerprint: string,
+    private offered: string, // a session that was started for this very page, "" if none
+    private readonly storage: Storage | undefined,
+    private readonly locks: LockManager | undefined,
+  ) {}
+
+  setFingerprint(fingerprint: string): void {
+    this.fingerprint = fingerprint;
+  }
+
+  async current(): Promise<string> {
+    const stored = this.read();
+    if (stored && (stored === this.held || (await this.lock(stored)))) return stored;
+    if (stored) this.storage?.removeItem(this.key); // another open tab has it
+    const offered = this.offered;
+    this.offered = "";
+    if (offered && (await this.lock(offered))) return offered;
+    return "";
+  }
+
+  keep(sessionId: string): void {
+    try {
+      this.storage?.setItem(this.key, JSON.stringify({ session: sessionId, fingerprint: this.fingerprint }));
+    } catch (error) {
+      console.warn("scriptapps: a reload will start anew, the browser's storage is closed", error);
+    }
+    if (sessionId !== this.held) void this.lock(sessionId);
+  }
+
+  drop(): void {
+    this.storage?.removeItem(this.key);
+    this.offered = "";
+    this.unlock();
+  }
+
+  private read(): string {
+    try {
+      const { session, fingerprint } = JSON.parse(this.storage?.getItem(this.key) ?? "{}");
+      return typeof session === "string" && fingerprint === this.fingerprint ? session : "";
+    } catch {
+      return ""; // written by something else
+    }
+  }
+
+  private unlock(): void {
+    this.release?.();
+    this.release = undefined;
+    this.held = "";
+  }
+
+  private async lock(sessionId: string): Promise<boolean> {
+    this.unlock();
+    const { locks } = this;
+    if (!locks) {
+      this.held = sessionId;
+      return true;
+    }
+    const name = `scriptapps:${sessionId}`;
+    const got = (await this.request(locks, name, { ifAvailable: true })) || (await this.waitFor(locks, name));
+    if (got) this.held = sessionId;
+    return got;
+  }
+
+  private waitFor(locks: LockManager, name: string): Promise<boolean> {
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(), RELOAD_GRACE_MS);
+    return this.request(locks, name, { signal: giveUp.signal }).finally(() => clearTimeout(timer));
+  }
+
+  private request(locks: LockManager, name: string, options: LockOptions): Promise<boolean> {
+    return new Promise((resolve) => {
+      locks
+        .request(name, options, (lock) => {
+          resolve(lock !== null);
+          return lock ? new Promise<void>((release) => this.holdUntil(release)) : undefined;
+        })
+        .catch(() => resolve(false)); // aborted: somebody else keeps it
+    });
+  }
+
+  private holdUntil(release: () => void): void {
+    this.release = release;
+  }
+}

@@ -1,0 +1,44 @@
+// What reaches outside the element: the document's title and icon, the keyboard.
+import { useEffect } from "preact/hooks";
+import type { LivePage } from "./live_page";
+
+export function useDocumentTitle(page: LivePage): void {
+  const title = page.config.value?.title || page.settings.title;
+  const icon = page.config.value?.icon ?? "";
+  useEffect(() => {
+    if (title) document.title = title;
+  }, [title]);
+  useEffect(() => {
+    if (icon) showIcon(icon);
+  }, [icon]);
+}
+
+// An emoji becomes the tab's icon; it is drawn by a picture inside a data: address.
+function showIcon(emoji: string): void {
+  const link = document.querySelector<HTMLLinkElement>("link[rel~='icon']") ?? document.createElement("link");
+  const text = emoji.replace(/[<>&]/g, "");
+  const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><text y=".9em" font-size="90">${text}</text></svg>`;
+  link.rel = "icon";
+  link.href = `data:image/svg+xml,${encodeURIComponent(picture)}`;
+  document.head.append(link);
+}
+
+/** R runs the script again, C clears the cache; never while somebody types or holds a modifier. */
+export function useShortcuts(page: LivePage): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (page.frozen || typesText(event.composedPath()[0])) return;
+      const key = event.key.toLowerCase();
+      if (key === "r") page.rerun();
+      else if (key === "c") page.clearCache();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [page]);
+}
+
+function typesText(target: EventTarget | undefined): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || target.matches("input, textarea, select, [role=combobox], [role=menuitem]");
+}

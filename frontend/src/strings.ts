@@ -1,0 +1,84 @@
+// Every text of the client itself. The page may translate any of them in
+// <script type="application/json" id="scriptapps-strings">{"stop": "Anhalten", ...}</script>
+const english = {
+  always_rerun: "Always rerun",
+  cache_cleared: "Cache cleared",
+  cancel: "Cancel",
+  clear: "Clear",
+  clear_cache: "Clear cache",
+  clear_cache_question: "Clear everything this script app has cached?",
+  close: "Close",
+  close_session: "Close session",
+  columns_cut: "The first {shown} of {total} rows",
+  copied: "Copied",
+  copy: "Copy",
+  decrease: "Decrease",
+  dismiss: "Dismiss",
+  ended_closed_by_staff: "This session was closed.",
+  ended_forbidden: "You may no longer open this page.",
+  ended_gone: "This page does not exist any more, or it is switched off.",
+  ended_other_tab: "This session goes on in another tab.",
+  ended_protocol_error: "This page and its server do not understand each other. It may have been updated.",
+  ended_signed_out: "You are signed out.",
+  error_in_source: "The script cannot be compiled. This is the last page that worked.",
+  from: "from",
+  help: "Help",
+  hide_sidebar: "Hide sidebar",
+  increase: "Increase",
+  link: "Link",
+  loading: "Loading",
+  menu: "Page menu",
+  no_options: "No options",
+  no_results: "No results",
+  no_rows: "No rows",
+  not_saved: "The saved page could not be loaded.",
+  notifications: "Notifications",
+  offline: "Reconnecting. What you change now is sent when the connection is back.",
+  outcome_abandoned: "The last run could not be stopped and was given up.",
+  outcome_deadline: "The last run took longer than allowed and was stopped.",
+  outcome_refused: "You may no longer run this script.",
+  outcome_stopped: "Stopped",
+  press_to_apply: "{keys} to apply",
+  reference: "Reference",
+  reload: "Reload",
+  remove: "Remove {label}",
+  rerun: "Rerun",
+  run_on_save: "Run on save",
+  running: "Running",
+  save_snapshot: "Save snapshot",
+  saved_by: "Saved by {user}, {time}",
+  saved_page: "Saved page",
+  show_password: "Show password",
+  hide_password: "Hide password",
+  show_sidebar: "Show sidebar",
+  sidebar: "Sidebar",
+  sign_in: "Sign in",
+  snapshot_saved: "Snapshot saved",
+  snapshot_note: "Those who may open this page can see it as it is now, under this address:",
+  sort_by: "Sort by {label}",
+  source_changed: "The script has changed.",
+  start_again: "Start again",
+  stop: "Stop",
+  to: "to",
+  trying_again: "This element failed to load.",
+  unknown_kind: "This browser page does not know the element “{kind}”. Reload it.",
+  use_here: "Use here",
+  viewing_only: "You are watching this session; you cannot change it.",
+  add_option: "Add “{label}”",
+  most_selected: "No more than {count} can be chosen",
+};
+
+export type StringName = keyof typeof english;
+
+let catalogue: Record<StringName, string> = english;
+
+/** Reads the page's translations, if it has any. */
+export function loadStrings(): void {
+  const block = document.getElementById("scriptapps-strings");
+  if (block?.textContent) catalogue = { ...english, ...JSON.parse(block.textContent) };
+}
+
+/** The text with its {names} filled in. */
+export function t(name: StringName, values: Record<string, string | number> = {}): string {
+  return catalogue[name].replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
+}
