@@ -22,7 +22,9 @@ class ScriptAppsConfig(AppConfig):
         from scriptapps import watcher
         from scriptapps.checks import register_checks
         from scriptapps.receivers import connect_receivers
+        from scriptapps.tables import register_tables
 
         register_checks()
         connect_receivers()
+        register_tables()
         watcher.connect()

@@ -75,7 +75,7 @@ def _check_apps(value: Any) -> str:
                 return f"[{slug!r}] has the unknown key {key!r}; known are {', '.join(APP_KEYS)}"
             if not isinstance(given, APP_KEYS[key]) or isinstance(given, bool):
                 return f"[{slug!r}][{key!r}] has the wrong type {type(given).__name__}"
-            if key == "deadline" and float(given) <= 0:
+            if isinstance(given, int | float) and given <= 0:
                 return f"[{slug!r}]['deadline'] must be above 0 seconds"
     return ""
 

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
@@ -22,10 +21,8 @@ from django.conf import settings
 from scriptapps.access import NOBODY, AccessKind, AccessRule, AccessRuleError
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import SLUG_PATTERN, ScriptApp
+from scriptapps.runtime.script import Script
 from scriptapps.script_header import HEADER_BYTES, ScriptHeader, parse_header
-
-if TYPE_CHECKING:
-    from scriptapps.runtime.script import Script
 
 logger = logging.getLogger("scriptapps.registry")
 SLUG = re.compile(SLUG_PATTERN)
@@ -66,7 +63,7 @@ class ScriptRegistry:
         # Guards both caches; nothing is read or compiled while it is held.
         self._lock = threading.Lock()
         self._headers: dict[Path, tuple[Stamp, ScriptHeader]] = {}
-        self._compiled: dict[Path, tuple[Stamp, Script]] = {}
+        self._compiled: dict[str, tuple[Stamp, Script]] = {}
 
     def roots(self) -> list[Path]:
         """The existing folders searched, in order: SCRIPTAPPS["DIRS"], then `scripts/` of each installed app.
@@ -124,20 +121,18 @@ class ScriptRegistry:
 
         Raises LookupError when there is no such script, ScriptCompileError when it is not valid Python.
         """
-        from scriptapps.runtime.script import Script  # the runtime is loaded by processes that run scripts only
-
+        with self._lock:
+            cached = self._compiled.get(slug)
+        if cached and cached[0] == file_stamp(cached[1].path):
+            return cached[1]
         source = self.find(slug)
         if source is None:
             raise LookupError(f"no script app {slug!r}")
         stamp = file_stamp(source.path)
-        with self._lock:
-            cached = self._compiled.get(source.path)
-        if cached and stamp is not None and cached[0] == stamp:
-            return cached[1]
         script = Script.from_file(source.path, source.root)
         if stamp is not None:
             with self._lock:
-                self._compiled[source.path] = (stamp, script)
+                self._compiled[slug] = (stamp, script)
         return script
 
     def effective(self, source: ScriptSource, row: ScriptApp | None = None) -> EffectiveApp:

@@ -382,7 +382,7 @@ def test_on_an_admin_site_of_ones_own(superuser, session, settings):
     content = client.get(f"/control/scriptapps/scriptsession/{session.pk}/change/").content.decode()
     assert f'action="/control/scriptapps/scriptsession/{session.pk}/steer/rerun/"' in content
     response = client.post(f"/control/scriptapps/scriptsession/{session.pk}/steer/rerun/")
-    assert response.url == f"/control/scriptapps/scriptsession/{session.pk}/change/"
+    assert response.headers["Location"] == f"/control/scriptapps/scriptsession/{session.pk}/change/"
     # Script apps are not mounted on this site: the list works without links to their pages.
     assert (
         "/control/scriptapps/scriptsession/?script_app" in client.get("/control/scriptapps/scriptapp/").content.decode()

@@ -61,7 +61,7 @@ def test_asgi(settings, monkeypatch):
 def test_daphne(settings, monkeypatch, order, debug, found):
     settings.DEBUG = debug
     configs = [apps.get_app_config(name.rpartition(".")[2]) for name in order]
-    monkeypatch.setattr(checks.apps, "get_app_configs", lambda: configs)
+    monkeypatch.setattr(apps, "get_app_configs", lambda: configs)
     assert ids(checks.check_asgi()) == found
 
 

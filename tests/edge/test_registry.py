@@ -8,7 +8,13 @@ from django.contrib.auth.models import Group
 from scriptapps.access import NOBODY, PUBLIC, SIGNED_IN, STAFF, AccessRule
 from scriptapps.errors import ScriptCompileError
 from scriptapps.models import ScriptApp
-from scriptapps.registry import ScriptRegistry, prettified, registry
+from scriptapps.registry import ScriptRegistry, ScriptSource, prettified, registry
+
+
+def found(slug: str) -> ScriptSource:
+    source = registry.find(slug)
+    assert source is not None
+    return source
 
 
 def test_a_dropped_file_is_found_at_once_and_a_removed_one_is_not(folder):
@@ -23,9 +29,9 @@ def test_a_dropped_file_is_found_at_once_and_a_removed_one_is_not(folder):
 
 def test_a_changed_header_is_read_again(folder):
     folder.write("orders.py", "# title: Orders\n")
-    assert registry.find("orders").title == "Orders"
+    assert found("orders").title == "Orders"
     folder.write("orders.py", "# title: All orders\n")
-    assert registry.find("orders").title == "All orders"
+    assert found("orders").title == "All orders"
 
 
 def test_helpers_and_odd_names_are_no_script_apps(folder):
@@ -62,7 +68,7 @@ def test_the_folder_itself_may_be_a_link(folder, tmp_path, settings):
     folder.write("orders.py")
     (tmp_path / "current").symlink_to(folder.path)
     settings.SCRIPTAPPS = {"DIRS": [tmp_path / "current"]}
-    assert registry.find("orders").root == folder.path.resolve()
+    assert found("orders").root == folder.path.resolve()
 
 
 def test_the_first_folder_wins(folder, tmp_path, settings):
@@ -72,7 +78,7 @@ def test_the_first_folder_wins(folder, tmp_path, settings):
     (second / "other.py").write_text("")
     folder.write("orders.py", "# title: First\n")
     settings.SCRIPTAPPS = {"DIRS": [folder.path, second]}
-    assert registry.find("orders").title == "First"
+    assert found("orders").title == "First"
     assert [source.slug for source in registry.all()] == ["orders", "other"]
 
 
@@ -128,21 +134,21 @@ def test_compiling_what_is_not_there(folder):
 @pytest.mark.django_db
 def test_the_row_is_made_once_and_follows_the_file(folder, settings, tmp_path):
     folder.write("orders.py")
-    row = registry.script_app(registry.find("orders"))
-    assert registry.script_app(registry.find("orders")).pk == row.pk
+    row = registry.script_app(found("orders"))
+    assert registry.script_app(found("orders")).pk == row.pk
     ScriptApp.objects.update(source_path="elsewhere", title="By staff")
-    row = registry.script_app(registry.find("orders"))
+    row = registry.script_app(found("orders"))
     assert row.source_path.endswith("scripts/orders.py")
     assert row.title == "By staff"
     settings.BASE_DIR = tmp_path
-    assert registry.script_app(registry.find("orders")).source_path == "scripts/orders.py"
+    assert registry.script_app(found("orders")).source_path == "scripts/orders.py"
 
 
 @pytest.mark.django_db
 def test_make_rows_makes_the_missing_ones(folder, django_assert_num_queries):
     for name in ["a.py", "b.py", "c.py"]:
         folder.write(name)
-    registry.script_app(registry.find("b"))
+    registry.script_app(found("b"))
     registry.make_rows()
     assert list(ScriptApp.objects.values_list("slug", flat=True)) == ["a", "b", "c"]
     with django_assert_num_queries(1):
@@ -151,7 +157,7 @@ def test_make_rows_makes_the_missing_ones(folder, django_assert_num_queries):
 
 def test_effective_without_any_word(folder):
     folder.write("orders_by-day.py")
-    effective = registry.effective(registry.find("orders_by-day"))
+    effective = registry.effective(found("orders_by-day"))
     assert effective.title == "Orders by day"
     assert effective.access == SIGNED_IN
     assert effective.deadline == 300
@@ -161,7 +167,7 @@ def test_effective_without_any_word(folder):
 @pytest.mark.django_db
 def test_row_over_settings_over_header(folder, settings):
     folder.write("orders.py", "# title: Header\n# access: staff\n# deadline: 10\n")
-    source = registry.find("orders")
+    source = found("orders")
     row = registry.script_app(source)
     assert registry.effective(source, row).access == STAFF
     settings.SCRIPTAPPS = {
@@ -179,7 +185,7 @@ def test_row_over_settings_over_header(folder, settings):
 @pytest.mark.django_db
 def test_half_filled_rows_let_nobody_in(folder):
     folder.write("orders.py", "# access: public\n")
-    source = registry.find("orders")
+    source = found("orders")
     row = registry.script_app(source)
     for access in ["permission", "groups", "nonsense"]:
         row.access = access
@@ -208,13 +214,13 @@ def test_half_filled_rows_let_nobody_in(folder):
 def test_rules_in_settings(folder, settings, given, rule):
     folder.write("orders.py", "# access: staff\n")
     settings.SCRIPTAPPS = {"DIRS": [folder.path], "APPS": {"orders": given}}
-    assert registry.effective(registry.find("orders")).access == rule
+    assert registry.effective(found("orders")).access == rule
 
 
 def test_the_default_rule_is_a_setting(folder, settings):
     folder.write("orders.py")
     settings.SCRIPTAPPS = {"DIRS": [folder.path], "DEFAULT_ACCESS": "staff"}
-    assert registry.effective(registry.find("orders")).access == STAFF
+    assert registry.effective(found("orders")).access == STAFF
 
 
 def test_prettified():

@@ -37,6 +37,12 @@ def browser(client: Client, alice) -> Client:
     return client
 
 
+def make_row() -> ScriptApp:
+    source = registry.find("orders")
+    assert source is not None
+    return registry.script_app(source)
+
+
 def attributes(response) -> dict[str, str]:
     tag = re.search(r"<script-app([^>]*)>", response.content.decode())
     assert tag
@@ -116,7 +122,7 @@ def test_a_permission_opens_the_page(browser, alice):
 
 
 def test_disabled_is_gone_for_everybody(browser, client):
-    row = registry.script_app(registry.find("orders"))
+    row = make_row()
     ScriptApp.objects.filter(pk=row.pk).update(enabled=False)
     assert browser.get(PAGE).status_code == 404
     assert Client().get(PAGE).status_code == 404
@@ -224,7 +230,7 @@ def test_an_empty_index_says_what_to_do(browser, folder, settings):
 
 @pytest.fixture
 def snapshot(alice) -> SavedSnapshot:
-    row = registry.script_app(registry.find("orders"))
+    row = make_row()
     return SavedSnapshot.objects.create(script_app=row, user=alice, title="Monday", payload=zlib.compress(b"bytes"))
 
 
