@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "scriptapps/static/scriptapps"
 FIRST_VIEW_BYTES = 40_000
 # Bytes after gzip -9 of what is loaded when a page first shows the kind.
-LAZY_BYTES: dict[str, int] = {"code": 30_000, "dataframe": 12_000, "chart": 14_000}
+LAZY_BYTES = {"chart": 12_000}
 BUILT = sorted(STATIC.rglob("*.js"))
 LAZY_FILES = sorted((STATIC / "elements").glob("*.js"))
 IMPORT = re.compile(
