@@ -38,6 +38,8 @@ def bind(request: HttpRequest) -> str:
     if not binding:
         binding = secrets.token_hex(16)
         request.session[BINDING_KEY] = binding
+        # Sessions that are opened with it are checked against the store, maybe before this request ends.
+        request.session.save()
     return binding
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db import connections, reset_queries
+from django.db import connections
 
 from scriptapps.runtime.run_context import RunContext
 
@@ -20,33 +21,42 @@ logger = logging.getLogger("scriptapps.runs")
 
 # Connection wrappers by script thread: another thread must reach them to cancel a query. One writer per key.
 _wrappers: dict[int, list[Any]] = {}
+_thread = threading.local()
+
+HEALTH_CHECK_AFTER = 1.0
+"""Seconds of rest after which a kept connection is asked whether it still answers."""
 
 
 def before_run(run: RunContext) -> None:
-    """Forget old connections and remember this thread's, so that a running query can be cancelled."""
-    reset_queries()
-    wrappers = connections.all(initialized_only=True)
-    for wrapper in wrappers:
-        wrapper.close_if_unusable_or_obsolete()
+    """Make sure that this thread's connections answer, and remember them so that a running query can be cancelled."""
     thread_id = threading.get_ident()
     if thread_id not in _wrappers:
         _wrappers[thread_id] = [connections[alias] for alias in connections]
+    rested = time.monotonic() - getattr(_thread, "last_run", 0.0) > HEALTH_CHECK_AFTER
+    for wrapper in _wrappers[thread_id]:
+        wrapper.queries_log.clear()
+        if wrapper.connection is not None and rested and not wrapper.is_usable():
+            wrapper.close()
 
 
 def after_run(run: RunContext, broken_off: bool) -> None:
-    """Roll back what a script left open, give up connections that cannot be trusted."""
-    for wrapper in connections.all(initialized_only=True):
-        if broken_off:
+    """Roll back what a script left open, give up connections that cannot be trusted or belong to a pool.
+
+    The others stay open for the next run on this thread: the threads are few, and a new connection costs more than
+    most runs. ``CONN_MAX_AGE`` is about request threads and does not apply.
+    """
+    thread_id = threading.get_ident()
+    for wrapper in _wrappers.get(thread_id, ()):
+        if wrapper.connection is None:
+            continue
+        if wrapper.in_atomic_block or not wrapper.get_autocommit():
+            logger.warning("%s: a transaction on %r was left open and is rolled back", run.session.slug, wrapper.alias)
             wrapper.close()
-        elif wrapper.connection is not None and (wrapper.in_atomic_block or not wrapper.get_autocommit()):
-            logger.warning(
-                "%s: a transaction on %r was left open and is rolled back", run.session.slug, wrapper.alias
-            )
+        elif broken_off or wrapper.errors_occurred or getattr(wrapper, "pool", None) is not None:
             wrapper.close()
-        else:
-            wrapper.close_if_unusable_or_obsolete()
+    _thread.last_run = time.monotonic()
     if broken_off:
-        _wrappers.pop(threading.get_ident(), None)
+        _wrappers.pop(thread_id, None)
 
 
 def cancel_query(thread_id: int) -> None:

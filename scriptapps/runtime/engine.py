@@ -189,21 +189,25 @@ class ThreadEngine:
 
     def _hogs_locked(self) -> list[LiveSession]:
         border = time.monotonic() - HOG_SECONDS
-        return [session for guard, session in self._running.items() if guard.started < border]
+        return [
+            session
+            for guard, session in self._running.items()
+            if guard.started < border and guard.processor_seconds() > HOG_SECONDS
+        ]
 
     def _step(self) -> None:
         now = time.monotonic()
         with self._condition:
             running = list(self._running.items())
             stops = dict(self._stops)
-            crowded = self._crowded_locked()
+            hogs = self._hogs_locked() if self._crowded_locked() else []
         for guard, session in running:
             if guard in stops:
                 self._climb(guard, session, now - stops[guard])
             elif now - guard.started >= session.deadline:
                 session.signal.stop("DEADLINE")
                 self.stop(session)
-            elif crowded and now - guard.started > HOG_SECONDS:
+            elif session in hogs:
                 session.signal.throttle()
 
     def _climb(self, guard: RunGuard, session: LiveSession, stopping_for: float) -> None:

@@ -53,6 +53,15 @@ class RunGuard:
         self.run: RunContext | None = None
         self.thread_id = threading.get_ident()
         self.started = time.monotonic()
+        self._clock = time.pthread_getcpuclockid(self.thread_id) if hasattr(time, "pthread_getcpuclockid") else None
+        self._processor = self._read_clock()
+
+    def processor_seconds(self) -> float:
+        """How long the run has computed itself; waiting does not count. Elapsed time where that is not to be had."""
+        return self._read_clock() - self._processor
+
+    def _read_clock(self) -> float:
+        return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
 
     def enter(self, run: RunContext) -> None:
         """Script code begins."""
