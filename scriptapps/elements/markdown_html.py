@@ -80,9 +80,8 @@ def clean_text(body: object) -> str:
 @remembered
 def block_html(text: str, unsafe_html: bool = False) -> str:
     """HTML of a whole Markdown text. With ``unsafe_html`` its tags are kept as far as the allow-list knows them."""
-    if unsafe_html:
-        return sanitise(_html_parser.render(text))
-    return str(_safe_parser.render(text)).rstrip("\n")
+    html = sanitise(_html_parser.render(text)) if unsafe_html else str(_safe_parser.render(text))
+    return html.rstrip("\n")
 
 
 @remembered
