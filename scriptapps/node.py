@@ -37,7 +37,7 @@ logger = logging.getLogger("scriptapps.node")
 CLOSED_BY_STAFF, MOVED, SIGNED_OUT, FORBIDDEN, GONE = 4001, 4002, 4401, 4403, 4404
 
 
-class Node:
+class ServerNode:
     """Live sessions, engine, row writer and beat of this process."""
 
     def __init__(self) -> None:
@@ -235,23 +235,23 @@ class Node:
             self.sessions.clear()
 
 
-_node: Node | None = None
+_node: ServerNode | None = None
 # Guards the making of the one node of this process.
 _node_lock = threading.Lock()
 
 
-def get_node() -> Node:
+def get_node() -> ServerNode:
     """The node of this process, made when first asked for."""
     global _node
     if _node is None or _node.pid != os.getpid():
         with _node_lock:
             if _node is None or _node.pid != os.getpid():
-                _node = Node()
-                signals.node_started.send(sender=Node, node=_node)
+                _node = ServerNode()
+                signals.node_started.send(sender=ServerNode, node=_node)
     return _node
 
 
-def running_node() -> Node | None:
+def running_node() -> ServerNode | None:
     """The node of this process if it has one."""
     return _node
 
@@ -262,5 +262,5 @@ def stop_node() -> None:
     with _node_lock:
         node, _node = _node, None
     if node is not None:
-        signals.node_stopped.send(sender=Node, node=node)
+        signals.node_stopped.send(sender=ServerNode, node=node)
         node.shut_down()

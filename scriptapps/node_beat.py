@@ -24,7 +24,7 @@ from scriptapps.revalidation import Verdict, revalidate
 from scriptapps.runtime.live_session import LiveSession
 
 if TYPE_CHECKING:
-    from scriptapps.node import Node
+    from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -32,7 +32,7 @@ logger = logging.getLogger("scriptapps.node")
 class NodeBeat:
     """Beats every ``BEAT_SECONDS``, re-validates every ``REVALIDATE_SECONDS``."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: ServerNode) -> None:
         self.node = node
         self.bus = NodeBus(node)
         self._stop = threading.Event()

@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 if TYPE_CHECKING:
-    from scriptapps.node import Node
+    from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -28,7 +28,7 @@ RETRY_SECONDS = 1.0
 class NodeBus:
     """One channel per process, in one group of all nodes."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: ServerNode) -> None:
         self.node = node
         # Guards the start of the listener.
         self._lock = threading.Lock()

@@ -19,7 +19,7 @@ from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 
 if TYPE_CHECKING:
-    from scriptapps.node import Node
+    from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -29,7 +29,7 @@ GATHER_SECONDS = 0.1
 class RowWriter:
     """``mark`` says that a session changed; the thread writes its row."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: ServerNode) -> None:
         self.node = node
         # Guards what is marked and whether the thread is to end.
         self._condition = threading.Condition()

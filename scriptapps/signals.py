@@ -34,6 +34,6 @@ run_finished = Signal()
 #: revoked (bool: True = these identities are gone, close without asking again; False = ask the policy again).
 access_changed = Signal()
 
-#: The node of this process was made, or is about to end. sender: the Node class. kwargs: node.
+#: The node of this process was made, or is about to end. sender: ServerNode. kwargs: node.
 node_started = Signal()
 node_stopped = Signal()

@@ -21,7 +21,7 @@ from watchdog.observers.polling import PollingObserver
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import ScriptCompileError
-from scriptapps.node import Node
+from scriptapps.node import ServerNode
 from scriptapps.registry import registry
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import forget_modules, imported_files
@@ -37,7 +37,7 @@ SETTLE_SECONDS = 0.1
 class SourceWatcher(FileSystemEventHandler):
     """Watches the script roots for one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: ServerNode) -> None:
         self.node = node
         self.roots = registry.roots()
         # Guards what changed and whether the thread is to end.
@@ -147,17 +147,17 @@ def _compile_error(path: Path) -> str:
     return ""
 
 
-_watchers: dict[Node, SourceWatcher] = {}
+_watchers: dict[ServerNode, SourceWatcher] = {}
 
 
-def _node_started(sender: Any, node: Node, **_: Any) -> None:
+def _node_started(sender: Any, node: ServerNode, **_: Any) -> None:
     on_save = scriptapps_settings.RUN_ON_SAVE
     if settings.DEBUG if on_save is None else on_save:
         _watchers[node] = watcher = SourceWatcher(node)
         watcher.start()
 
 
-def _node_stopped(sender: Any, node: Node, **_: Any) -> None:
+def _node_stopped(sender: Any, node: ServerNode, **_: Any) -> None:
     watcher = _watchers.pop(node, None)
     if watcher is not None:
         watcher.stop()
