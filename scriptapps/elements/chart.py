@@ -117,7 +117,7 @@ def _message(
     )
 
 
-def series_colors(color: Color, count: int) -> list[str]:
+def series_colors(color: Any, count: int) -> list[str]:
     """CSS colours, one for each series. Raises ScriptApiError."""
     if color is None:
         return []

@@ -17,7 +17,7 @@ from tests.elements.conftest import Page
 
 def test_an_unknown_name_is_answered_with_the_likeliest() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'markdwon'\. Did you mean st\.markdown\?"):
-        st.markdwon  # type: ignore[attr-defined]  # noqa: B018
+        st.markdwon  # noqa: B018
 
 
 def test_outside_a_run_it_says_what_to_do() -> None:
