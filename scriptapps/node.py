@@ -69,8 +69,11 @@ class ServerNode:
             before_run=self._before_run,
             after_run=script_threads.after_run,
             cancel_query=script_threads.cancel_query,
-            on_change=lambda session: self.rows.mark(session),
+            on_change=self._changed,
         )
+
+    def _changed(self, session: LiveSession) -> None:
+        self.rows.mark(session)
 
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
@@ -78,7 +81,9 @@ class ServerNode:
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
-    def preheat(self, user: Any, binding: str, source: ScriptSource, row: ScriptApp, session_key: str | None = None) -> str:
+    def preheat(
+        self, user: Any, binding: str, source: ScriptSource, row: ScriptApp, session_key: str | None = None
+    ) -> str:
         """Start a session before its socket arrives. Returns its id, "" if this browser has one here already."""
         if not scriptapps_settings.PREHEAT:
             return ""
@@ -146,9 +151,7 @@ class ServerNode:
         )
         with self._lock:
             self.sessions[session_id] = session
-        signals.session_opened.send_robust(
-            sender=ScriptSession, session_id=session_id, slug=slug, user_id=user_id
-        )
+        signals.session_opened.send_robust(sender=ScriptSession, session_id=session_id, slug=slug, user_id=user_id)
         return session
 
     @staticmethod

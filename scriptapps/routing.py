@@ -1,8 +1,8 @@
 """The one line in ``asgi.py``: ``application = with_script_apps(get_asgi_application())``.
 
-Runs on: the event loop. Importable before Django is set up, because ``asgi.py`` imports it first thing; what needs models
-is imported when the application is made. Invariant: only sockets whose path resolves to ``views.socket`` are ours; every other scope goes
-to the application that was wrapped.
+Runs on: the event loop. Importable before Django is set up, because ``asgi.py`` imports it first thing; what needs
+models is imported when the application is made. Invariant: only sockets whose path resolves to ``views.socket`` are
+ours; every other scope goes to the application that was wrapped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which of the last run's siblings are this run's siblings.
 
-Runs on: any thread (pure). Invariant: the pairs keep order on both sides, so that only insertions and removals are needed.
+Runs on: any thread (pure). Invariant: the pairs keep order on both sides, so insertions and
+removals are all that is needed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def match_siblings(old: Sequence[Node], new: Sequence[Node]) -> list[int | None]
 
 
 def _common_blocks(old: Sequence[Node], new: Sequence[Node]) -> list[tuple[int, int, int]]:
-    """(start in old, start in new, length) of runs of equal keys, in order; the last one is empty and marks the ends."""
+    """(start in old, start in new, length) of equal stretches, in order; the last one is empty and marks the ends."""
     old_keys = [node.key for node in old]
     new_keys = [node.key for node in new]
     head = 0

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-CONTAINER_KINDS = frozenset({"root", "container", "columns", "column", "empty", "expander", "tabs", "tab", "form", "status"})
+CONTAINER_KINDS = frozenset(
+    {"root", "container", "columns", "column", "empty", "expander", "tabs", "tab", "form", "status"}
+)
 
 
 class Node:

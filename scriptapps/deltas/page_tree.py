@@ -97,7 +97,12 @@ class PageTree:
                 raise StopScript("ABANDONED")
             parent = parent.resolve()
             old = self._next_old(parent)
-            if old is not None and old.kind == kind and old.widget_id == widget_id and (widget_id or old.props == props):
+            if (
+                old is not None
+                and old.kind == kind
+                and old.widget_id == widget_id
+                and (widget_id or old.props == props)
+            ):
                 self._continue(old, props, value if force_value else old.value, width)
                 parent.cursor += 1
                 return old

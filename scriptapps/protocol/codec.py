@@ -49,7 +49,7 @@ def _check_events(events: schema.WidgetEvents, max_events: int) -> None:
 
 def unknown_kind(message: schema.ClientMessage) -> str:
     """How to name a message whose kind this side does not know."""
-    numbers = sorted({field.field_number for field in UnknownFieldSet(message)})  # type: ignore[no-untyped-call]
+    numbers = sorted({field.field_number for field in UnknownFieldSet(message)})  # type: ignore[attr-defined]
     return ", ".join(f"field {number}" for number in numbers) or "empty"
 
 

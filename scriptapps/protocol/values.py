@@ -1,9 +1,12 @@
 """A widget's value on the wire: plain Python to ``Value`` and back.
 
-Runs on: any thread. Invariant: ``from_value(to_value(w)) == w`` for every Wire value; a trigger is ``True`` and never stored.
+Runs on: any thread. Invariant: ``from_value(to_value(w)) == w`` for every Wire value; a trigger
+is ``True`` and never stored.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 from scriptapps.errors import ProtocolError
 from scriptapps.protocol import schema
@@ -23,8 +26,8 @@ def to_value(wire: Wire) -> schema.Value:
     if isinstance(wire, str):
         return schema.Value(text=wire)
     if wire and not isinstance(wire[0], str):
-        return schema.Value(numbers=schema.Numbers(items=wire))  # type: ignore[arg-type]
-    return schema.Value(texts=schema.Texts(items=wire))  # type: ignore[arg-type]
+        return schema.Value(numbers=schema.Numbers(items=cast("list[float]", wire)))
+    return schema.Value(texts=schema.Texts(items=cast("list[str]", wire)))
 
 
 def from_value(value: schema.Value) -> Wire:
@@ -38,7 +41,7 @@ def from_value(value: schema.Value) -> Wire:
     if kind in ("flag", "trigger"):
         return bool(getattr(value, kind))
     if kind in ("number", "text"):
-        return getattr(value, kind)  # type: ignore[no-any-return]
+        return getattr(value, kind)
     if kind == "texts":
         return list(value.texts.items)
     if kind == "numbers":

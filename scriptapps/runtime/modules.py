@@ -130,8 +130,8 @@ def install_roots(roots: Sequence[Path]) -> None:
         if root not in sibling_finder.roots:
             sibling_finder.roots.append(root)
     if sibling_finder not in sys.meta_path:
-        sys.meta_path.append(sibling_finder)  # type: ignore[arg-type]
-        sys.meta_path.insert(0, submodule_finder)  # type: ignore[arg-type]
+        sys.meta_path.append(sibling_finder)
+        sys.meta_path.insert(0, submodule_finder)
 
 
 def forget_modules(root: Path) -> list[str]:
@@ -189,4 +189,3 @@ def _imported_names(path: Path, _stamp: int) -> tuple[str, ...]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(sorted(names))
-

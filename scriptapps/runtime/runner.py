@@ -82,7 +82,7 @@ class RunGuard:
 
 
 def run_once(session: LiveSession, guard: RunGuard, clear_pending: Callable[[int], None] = lambda _: None) -> bool:
-    """Take the session's waiting request and execute it in a fresh context. Returns whether another run is to follow."""
+    """Take the waiting request and execute it in a fresh context. Returns whether another run is to follow."""
     begun = session.begin_run()
     if begun is None:
         return False
@@ -127,7 +127,9 @@ class _Execution:
             self.session.options.commit(self.session, self.run)
         except Exception:
             logger.exception("%s: run %s could not be saved", self.session.slug, self.run.run_id)
-            self.message = self.message or "The state of this page could not be saved; it lives on in this process only."
+            self.message = (
+                self.message or "The state of this page could not be saved; it lives on in this process only."
+            )
         finally:
             self.session.options.after_run(self.run, self.guard.broken_off)
         return finish(self, (time.perf_counter() - started) * 1000)
@@ -194,7 +196,9 @@ class _Execution:
     def _ask_again(self) -> None:
         if self.session.chain >= self.session.options.max_rerun_chain:
             limit = self.session.options.max_rerun_chain
-            self._failed(ScriptApiError(f"st.rerun() was called in {limit} runs one after the other, which would never end."))
+            self._failed(
+                ScriptApiError(f"st.rerun() was called in {limit} runs one after the other, which would never end.")
+            )
         else:
             self.outcome, self.wants_rerun = "SUPERSEDED", True
 

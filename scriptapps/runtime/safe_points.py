@@ -72,4 +72,4 @@ class _Injector(ast.NodeTransformer):
 
 def inject_safe_points(tree: ast.Module) -> ast.Module:
     """The same module with safe points."""
-    return ast.fix_missing_locations(_Injector().visit(tree))  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(_Injector().visit(tree))

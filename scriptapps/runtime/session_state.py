@@ -31,7 +31,10 @@ class SessionState(MutableMapping[str, Any]):
             return self._values[name]
         widget_id = self._widgets.keys.get(name)
         if widget_id is None:
-            raise KeyError(f"st.session_state has no key {name!r}. Set it before it is read: st.session_state.setdefault({name!r}, ...)")
+            raise KeyError(
+                f"st.session_state has no key {name!r}. Set it before it is read: "
+                f"st.session_state.setdefault({name!r}, ...)"
+            )
         run = current_run.get(None)
         if run is not None and self._widgets.specs[widget_id].trigger:
             return widget_id in run.fired

@@ -99,4 +99,4 @@ def cooperative_sleep(seconds: float) -> None:
 
 def install_cooperative_sleep() -> None:
     """Make ``time.sleep`` interruptible inside scripts. Calling it twice does nothing."""
-    time.sleep = cooperative_sleep
+    time.sleep = cooperative_sleep  # type: ignore[assignment]

@@ -177,7 +177,9 @@ def add_widget(
     run = cast(RunContext, container.run)
     run.check()
     name = None if key is None else str(key)
-    scope: tuple[object, ...] = (*identity, container.form_id, _root_number(container)) if name is None else tuple(keyed_identity)
+    scope: tuple[object, ...] = (
+        (*identity, container.form_id, _root_number(container)) if name is None else tuple(keyed_identity)
+    )
     spec = WidgetSpec(
         kind=kind,
         widget_id=make_widget_id(kind, name, scope),
@@ -243,7 +245,9 @@ def add_trigger(
     )
     _claim(run, spec)
     if name is not None and run.state.take_assignment(name) is not MISSING:
-        raise StateAssignmentError(f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned.")
+        raise StateAssignmentError(
+            f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned."
+        )
     clicked = run.session.take_click(run, spec)
     container.add_value_element(kind, message.SerializeToString(), spec.widget_id, None, False, str(width))
     if clicked and container.form_id:
@@ -268,7 +272,7 @@ def _claim(run: RunContext, spec: WidgetSpec) -> None:
     if spec.widget_id in run.registered:
         raise DuplicateWidgetError(
             f"There are two {spec.kind} widgets with the same parameters (label {spec.label!r}), so they cannot be "
-            "told apart. Give each of them a key: key=\"...\"."
+            'told apart. Give each of them a key: key="...".'
         )
     run.registered[spec.widget_id] = spec
     if spec.key is not None:

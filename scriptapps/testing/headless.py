@@ -249,7 +249,9 @@ class HeadlessBrowser:
         """What this browser sends as Cookie."""
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
 
-    async def connect(self, attributes: dict[str, str], *, session: str | None = None, origin: str | None = None) -> Any:
+    async def connect(
+        self, attributes: dict[str, str], *, session: str | None = None, origin: str | None = None
+    ) -> Any:
         """Open the page's socket. ``session`` defaults to the one that waits for the page.
 
         Raises websockets.exceptions.InvalidStatus when it is refused. Needs the package websockets.

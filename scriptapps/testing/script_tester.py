@@ -125,7 +125,7 @@ class ScriptTester:
 
     @classmethod
     def from_file(cls, path: str | Path, *, user: Any = None, session_key: str | None = None) -> ScriptTester:
-        """A tester for a script file. ``user`` is what ``st.user`` is, ``session_key`` what ``st.session_key()`` returns."""
+        """A tester for a script file. ``user`` becomes ``st.user``, ``session_key`` is what ``st.session_key()`` says."""
         file = Path(path).resolve()
         install_roots([file.parent])
         return cls._make(lambda: Script.from_file(file), file.stem, user, session_key)
@@ -205,7 +205,9 @@ class ScriptTester:
         ]
         if len(found) != 1:
             known = ", ".join(sorted({f"{e.kind} {e.label!r}" for e in self.elements if e.label})) or "none"
-            raise LookupError(f"{len(found)} elements match key={key!r}, label={label!r}, kind={kind!r}. There are: {known}")
+            raise LookupError(
+                f"{len(found)} elements match key={key!r}, label={label!r}, kind={kind!r}. There are: {known}"
+            )
         return found[0]
 
     @property
