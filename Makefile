@@ -23,7 +23,6 @@ run: $(VENV)/.installed-run  ## serve the demo site at PORT (8000)
 	@$(BIN)/python manage.py demo_data
 	@echo
 	@echo "  http://127.0.0.1:$(PORT)/"
-	@echo "  accounts (the password is the name): admin, alice, bob"
 	@echo
 	@exec $(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
 

@@ -19,7 +19,6 @@ OPTIONAL = {"pandas", "numpy", "pyarrow", "polars", "sympy", "matplotlib", "psyc
 MODELS = {"scriptapps.models", "django.contrib.auth.models", "django.contrib.sessions.models"}
 ALLOWED = {
     # (file, module): reason
-    ("scriptapps/registry.py", "scriptapps.runtime.script"): "only processes that run scripts load the runtime",
     ("scriptapps/routing.py", "scriptapps.consumers"): "asgi.py imports the routing before Django is set up",
     ("scriptapps/routing.py", "scriptapps.views"): "asgi.py imports the routing before Django is set up",
     ("scriptapps/routing.py", "scriptapps.node"): "asgi.py imports the routing before Django is set up",
