@@ -81,8 +81,8 @@ def preheated(request: HttpRequest, binding: str, source: ScriptSource, row: Scr
     speculative = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if not scriptapps_settings.PREHEAT or request.method != "GET" or "prefetch" in speculative:
         return ""
-    if request.session.session_key is None:
-        # The run answers for a browser that the session store knows.
+    if request.session.session_key is None or request.session.modified:
+        # The run answers for a binding that the session store knows, and may begin before this response is made.
         request.session.save()
     return get_node().preheat(request.user, binding, source, row, session_key=request.session.session_key)
 
