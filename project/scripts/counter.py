@@ -7,7 +7,7 @@ st.title("Counter")
 st.session_state.setdefault("count", 0)
 
 step = st.slider("Step", 1, 10, 1)
-add, reset = st.columns(2)
+add, reset, _ = st.columns([1, 1, 3])
 if add.button("Add", type="primary"):
     st.session_state.count += step
 if reset.button("Start again"):

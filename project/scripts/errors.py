@@ -1,13 +1,11 @@
 # title: Errors
 # description: What a page shows when a script goes wrong.
 # access: signed-in
-from decimal import Decimal
-
 from project.shop.models import Order
 from scriptapps import st
 
 
-def share(part: Decimal, whole: Decimal) -> Decimal:
+def share(part: int, whole: int) -> float:
     """What part of the whole this is."""
     return part / whole
 
@@ -15,13 +13,15 @@ def share(part: Decimal, whole: Decimal) -> Decimal:
 st.title("Errors")
 st.write("What was written before the error stays; after it comes the place in the script.")
 
-if st.button("Divide by nothing", type="primary"):
-    share(Order.objects.revenue(), Decimal(0))
+divide = st.button("Divide by nothing", type="primary")
+miss = st.button("Ask for an order that is not there")
+catch = st.button("Show a caught error")
 
-if st.button("Ask for an order that is not there"):
+if divide:
+    share(Order.objects.count(), 0)
+if miss:
     Order.objects.get(pk=-1)
-
-if st.button("Show a caught error"):
+if catch:
     try:
         int("twelve")
     except ValueError as error:

@@ -96,7 +96,6 @@ with by_product:
         x="Product",
         y="Revenue",
         horizontal=True,
-        sort="-Revenue",
     )
 with by_category:
     parts = period.values_list("product__category").annotate(amount=AMOUNT).order_by("-amount")
