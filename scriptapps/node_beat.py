@@ -158,10 +158,11 @@ class NodeBeat:
         finally:
             close_old_connections()
 
-    def revalidate(self, sessions: list[LiveSession]) -> None:
+    def revalidate(self, sessions: list[LiveSession]) -> dict[LiveSession, Verdict]:
         """Ask again whether these people may be here; close the sessions of those who may not."""
         now = time.monotonic()
-        for session, verdict in revalidate(sessions).items():
+        verdicts = revalidate(sessions)
+        for session, verdict in verdicts.items():
             if verdict is Verdict.OK:
                 self._checked[session.session_id] = now
             elif verdict is Verdict.CHECK_AGAIN:
@@ -170,6 +171,7 @@ class NodeBeat:
             else:
                 logger.info("Session %s is closed: %s", session.session_id, verdict.value)
                 self.node.close(session, verdict.code, verdict.value)
+        return verdicts
 
     def revalidate_before_run(self, session: LiveSession) -> None:
         """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED")."""
@@ -178,8 +180,7 @@ class NodeBeat:
         if checked is None:
             self._checked[session.session_id] = now
         elif now - checked > scriptapps_settings.REVALIDATE_SECONDS:
-            self.revalidate([session])
-            if session.close_reason:
+            if self.revalidate([session])[session] is not Verdict.OK:
                 raise StopScript("REFUSED")
 
     # -- tidying ---------------------------------------------------------------------------------------------------

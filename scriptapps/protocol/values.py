@@ -26,7 +26,7 @@ def to_value(wire: Wire) -> schema.Value:
     if isinstance(wire, str):
         return schema.Value(text=wire)
     if wire and not isinstance(wire[0], str):
-        return schema.Value(numbers=schema.Numbers(items=cast("list[float]", wire)))
+        return schema.Value(numbers=schema.Numbers(items=wire))
     return schema.Value(texts=schema.Texts(items=cast("list[str]", wire)))
 
 

@@ -7,6 +7,7 @@ Runs on: any thread, under the live session's lock. Invariant: what is not in th
          ^                   ^                     |                             |
          |                   +---------------------+ finish, a request waits     |
          +-----------------------------------------------------------------------+
+        QUEUED -- refuse --> IDLE (the process takes no runs)
         any state -- close --> CLOSED (for good)
 """
 
@@ -29,6 +30,7 @@ class LifecycleEvent(StrEnum):
 
     REQUEST = "request"
     TAKE = "take"
+    REFUSE = "refuse"
     FINISH = "finish"
     FINISH_AND_REQUEST = "finish and request"
     CLOSE = "close"
@@ -39,6 +41,7 @@ TRANSITIONS: dict[tuple[LifecycleState, LifecycleEvent], LifecycleState] = {
     (LifecycleState.QUEUED, LifecycleEvent.REQUEST): LifecycleState.QUEUED,
     (LifecycleState.RUNNING, LifecycleEvent.REQUEST): LifecycleState.RUNNING,
     (LifecycleState.QUEUED, LifecycleEvent.TAKE): LifecycleState.RUNNING,
+    (LifecycleState.QUEUED, LifecycleEvent.REFUSE): LifecycleState.IDLE,
     (LifecycleState.RUNNING, LifecycleEvent.FINISH): LifecycleState.IDLE,
     (LifecycleState.RUNNING, LifecycleEvent.FINISH_AND_REQUEST): LifecycleState.QUEUED,
     **{(state, LifecycleEvent.CLOSE): LifecycleState.CLOSED for state in LifecycleState},

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from scriptapps.deltas.page_tree import PageTree
-from scriptapps.errors import InvalidWidgetValueError, ProtocolError
+from scriptapps.deltas.page_tree import VALUE, PageTree
+from scriptapps.errors import InvalidWidgetValueError, ProtocolError, TooManyRunsAbandonedError
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
@@ -178,22 +178,21 @@ class LiveSession:
 
     def receive_events(self, viewer: Viewer, events: schema.WidgetEvents, seq: int) -> None:
         """Take over what a person did and run the script; what does not fit is answered, the rest counts."""
-        accepted: list[tuple[str, Wire]] = []
+        checked: list[tuple[str, Wire]] = []
         for event in events.events:
             try:
                 wire = from_value(event.value)
-                with self._lock:
-                    self.widgets.receive(event.widget_id, wire)
+                self.widgets.check(event.widget_id, wire)
             except (InvalidWidgetValueError, ProtocolError) as error:
                 viewer.refuse("invalid_value", str(error), seq=seq)
                 self._show_own_value(viewer, event.widget_id)
             else:
-                accepted.append((event.widget_id, wire))
-        for widget_id, wire in accepted:
-            spec = self.widgets.specs.get(widget_id)
-            if spec is not None and not spec.trigger:
-                self.tree.set_value(widget_id, wire, origin=viewer.outbox)
-        if accepted:
+                checked.append((event.widget_id, wire))
+        with self._lock:
+            shown = [(widget_id, wire) for widget_id, wire in checked if self.widgets.receive(widget_id, wire)]
+        for widget_id, wire in shown:
+            self.tree.set_value(widget_id, wire, origin=viewer.outbox)
+        if checked:
             self.request_rerun(RerunRequest("widget"))
         else:
             self.acknowledge_idle()
@@ -202,7 +201,7 @@ class LiveSession:
         with self.tree.lock:
             node = self.tree.widgets.get(widget_id)
             if node is not None:
-                viewer.outbox.node_set(node, 2)
+                viewer.outbox.node_set(node, VALUE)
 
     def acknowledge_idle(self) -> None:
         """Events that cause no run are finished as soon as nothing runs."""
@@ -226,7 +225,19 @@ class LiveSession:
             if run is not None and request.supersedes and not run.shielded:
                 self.signal.stop("SUPERSEDED")
         if was is LifecycleState.IDLE:
+            self._submit(request)
+
+    def _submit(self, request: RerunRequest) -> None:
+        try:
             self.engine.submit(self, background=request.background)
+        except TooManyRunsAbandonedError as error:
+            with self._lock:
+                if self.state_of_life is LifecycleState.QUEUED:
+                    self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
+                    self.queue.take()
+            self.last_error = str(error)
+            self.broadcast(urgent=True, errors=schema.Error(code="overloaded", message=str(error)))
+            self.options.on_change(self)
 
     def request_stop(self) -> None:
         """Stop the run that is going on and forget the one that waits."""

@@ -58,10 +58,8 @@ class WidgetStore:
         self.incoming: dict[str, Wire] = {}
         self.triggers: Counter[str] = Counter()
 
-    # -- under the session's lock ----------------------------------------------------------------------------------
-
-    def receive(self, widget_id: str, wire: Wire) -> Wire:
-        """Accept a value of the browser and return it. Raises InvalidWidgetValueError; the old value then stays."""
+    def check(self, widget_id: str, wire: Wire) -> None:
+        """Raises InvalidWidgetValueError for a value of the browser that the widget, as last placed, does not take."""
         spec = self.specs.get(widget_id)
         if spec is None:
             raise InvalidWidgetValueError("This part of the page has changed meanwhile.")
@@ -70,11 +68,21 @@ class WidgetStore:
         if spec.trigger:
             if wire is not True:
                 raise InvalidWidgetValueError(f"{spec.label!r} takes clicks only.")
+        else:
+            spec.deserialize(wire)
+
+    # -- under the session's lock ----------------------------------------------------------------------------------
+
+    def receive(self, widget_id: str, wire: Wire) -> bool:
+        """Take over a value that was checked. Returns whether the widget still exists and keeps a value."""
+        spec = self.specs.get(widget_id)
+        if spec is None:
+            return False
+        if spec.trigger:
             self.triggers[widget_id] = min(self.triggers[widget_id] + 1, MAX_CLICKS)
-            return wire
-        spec.deserialize(wire)
+            return False
         self.incoming[widget_id] = wire
-        return wire
+        return True
 
     def begin_run(self) -> tuple[list[str], set[str]]:
         """Take over what came in. Returns the ids of changed widgets and of buttons with a click for this run."""
@@ -204,7 +212,9 @@ def add_widget(
     _claim(run, spec)
     assigned = run.state.take_assignment(name) if name is not None else MISSING
     value, wire, forced = run.session.widgets.register(spec, assigned)
-    container.add_value_element(kind, message.SerializeToString(), spec.widget_id, wire, forced, str(width))
+    # The page shows what the script sees, unless the browser has sent something newer: the next run tells.
+    shown = forced or spec.widget_id not in run.session.widgets.incoming
+    container.add_value_element(kind, message.SerializeToString(), spec.widget_id, wire, shown, str(width))
     return value
 
 
