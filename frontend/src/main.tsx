@@ -10,7 +10,7 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
 
 class ScriptAppElement extends HTMLElement {
-  private stop: (() => void) | undefined;
+  #stop: (() => void) | undefined;
 
   connectedCallback(): void {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
@@ -18,11 +18,11 @@ class ScriptAppElement extends HTMLElement {
     if (this.parentElement === document.body) this.classList.add("full");
     const page = new LivePage(readSettings(this));
     render(<Page page={page} inMain={this.closest("main") !== null} />, shadow);
-    this.stop = page.start();
+    this.#stop = page.start();
   }
 
   disconnectedCallback(): void {
-    this.stop?.();
+    this.#stop?.();
     if (this.shadowRoot) render(null, this.shadowRoot);
   }
 }

@@ -13,8 +13,8 @@ export interface SessionClaim {
 const RELOAD_GRACE_MS = 400; // a page that is being replaced by this one may hold its lock a moment longer
 
 export class TabSessionClaim implements SessionClaim {
-  private held = "";
-  private release: (() => void) | undefined;
+  #held = "";
+  #release: (() => void) | undefined;
 
   constructor(
     private readonly key: string,
@@ -29,12 +29,12 @@ export class TabSessionClaim implements SessionClaim {
   }
 
   async current(): Promise<string> {
-    const stored = this.read();
-    if (stored && (stored === this.held || (await this.lock(stored)))) return stored;
+    const stored = this.#read();
+    if (stored && (stored === this.#held || (await this.#lock(stored)))) return stored;
     if (stored) this.storage?.removeItem(this.key); // another open tab has it
     const offered = this.offered;
     this.offered = "";
-    if (offered && (await this.lock(offered))) return offered;
+    if (offered && (await this.#lock(offered))) return offered;
     return "";
   }
 
@@ -44,16 +44,16 @@ export class TabSessionClaim implements SessionClaim {
     } catch (error) {
       console.warn("scriptapps: a reload will start anew, the browser's storage is closed", error);
     }
-    if (sessionId !== this.held) void this.lock(sessionId);
+    if (sessionId !== this.#held) void this.#lock(sessionId);
   }
 
   drop(): void {
     this.storage?.removeItem(this.key);
     this.offered = "";
-    this.unlock();
+    this.#unlock();
   }
 
-  private read(): string {
+  #read(): string {
     try {
       const { session, fingerprint } = JSON.parse(this.storage?.getItem(this.key) ?? "{}");
       return typeof session === "string" && fingerprint === this.fingerprint ? session : "";
@@ -62,43 +62,43 @@ export class TabSessionClaim implements SessionClaim {
     }
   }
 
-  private unlock(): void {
-    this.release?.();
-    this.release = undefined;
-    this.held = "";
+  #unlock(): void {
+    this.#release?.();
+    this.#release = undefined;
+    this.#held = "";
   }
 
-  private async lock(sessionId: string): Promise<boolean> {
-    this.unlock();
+  async #lock(sessionId: string): Promise<boolean> {
+    this.#unlock();
     const { locks } = this;
     if (!locks) {
-      this.held = sessionId;
+      this.#held = sessionId;
       return true;
     }
     const name = `scriptapps:${sessionId}`;
-    const got = (await this.request(locks, name, { ifAvailable: true })) || (await this.waitFor(locks, name));
-    if (got) this.held = sessionId;
+    const got = (await this.#request(locks, name, { ifAvailable: true })) || (await this.#waitFor(locks, name));
+    if (got) this.#held = sessionId;
     return got;
   }
 
-  private waitFor(locks: LockManager, name: string): Promise<boolean> {
+  #waitFor(locks: LockManager, name: string): Promise<boolean> {
     const giveUp = new AbortController();
     const timer = setTimeout(() => giveUp.abort(), RELOAD_GRACE_MS);
-    return this.request(locks, name, { signal: giveUp.signal }).finally(() => clearTimeout(timer));
+    return this.#request(locks, name, { signal: giveUp.signal }).finally(() => clearTimeout(timer));
   }
 
-  private request(locks: LockManager, name: string, options: LockOptions): Promise<boolean> {
+  #request(locks: LockManager, name: string, options: LockOptions): Promise<boolean> {
     return new Promise((resolve) => {
       locks
         .request(name, options, (lock) => {
           resolve(lock !== null);
-          return lock ? new Promise<void>((release) => this.holdUntil(release)) : undefined;
+          return lock ? new Promise<void>((release) => this.#holdUntil(release)) : undefined;
         })
         .catch(() => resolve(false)); // aborted: somebody else keeps it
     });
   }
 
-  private holdUntil(release: () => void): void {
-    this.release = release;
+  #holdUntil(release: () => void): void {
+    this.#release = release;
   }
 }

@@ -13,8 +13,8 @@
 //   waiting      time is over, network back, tab shown   opening
 //   ended        the person says "again" / "use here"    opening
 //   any          stop                                    idle
-import type { ServerMessage } from "../protocol/dec/messages";
-import { ClientMessage } from "../protocol/enc/messages";
+import type { ClientMessage, ServerMessage } from "../protocol/dec/messages";
+import { ClientMessage as ClientSchema } from "../protocol/schema";
 import { afterClose, backoffDelay, type EndReason } from "./close_codes";
 import { MessageOrder } from "./message_order";
 import type { SessionClaim } from "./session_claim";
@@ -50,138 +50,138 @@ interface Status {
 }
 
 export class PageSocket {
-  private state: ConnectionState = "idle";
-  private socket: WebSocket | undefined;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private heartbeat: ReturnType<typeof setInterval> | undefined;
-  private attempt = 0;
-  private pings = 0;
-  private unanswered = 0;
-  private token: string;
-  private presented = "";
+  #state: ConnectionState = "idle";
+  #socket: WebSocket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #attempt = 0;
+  #pings = 0;
+  #unanswered = 0;
+  #token: string;
+  #presented = "";
 
   constructor(private readonly options: SocketOptions) {
-    this.token = options.token;
+    this.#token = options.token;
   }
 
   /** Opens the socket, from any state. */
   async start(): Promise<void> {
-    this.dropSocket();
-    this.enter("opening");
-    this.presented = await this.options.claim.current();
-    if (this.state === "opening" && !this.socket) this.open();
+    this.#dropSocket();
+    this.#enter("opening");
+    this.#presented = await this.options.claim.current();
+    if (this.#state === "opening" && !this.#socket) this.#open();
   }
 
   /** Closes it for good: the page goes away. */
   stop(): void {
-    this.dropSocket();
-    this.enter("idle");
+    this.#dropSocket();
+    this.#enter("idle");
   }
 
   /** The network is back or the tab is looked at again: do not sit out a long wait. */
   hurry(): void {
-    if (this.state === "waiting") void this.start();
+    if (this.#state === "waiting") void this.start();
   }
 
   /** After "ended": once more, with the session or with a new one. */
   again(keepSession: boolean): void {
     if (!keepSession) this.options.claim.drop();
-    this.attempt = 0;
+    this.#attempt = 0;
     void this.start();
   }
 
   /** Sends if the server has welcomed this page; false = it has not, keep the message. */
   send(message: ClientMessage): boolean {
-    if (this.state !== "live") return false;
-    this.socket?.send(ClientMessage.encode(message).finish() as Uint8Array<ArrayBuffer>);
+    if (this.#state !== "live") return false;
+    this.#socket?.send(ClientSchema.encode(message));
     return true;
   }
 
   /** The server's wish, from Welcome: a ping each `seconds`. */
   beat(seconds: number): void {
-    clearInterval(this.heartbeat);
-    if (seconds > 0) this.heartbeat = setInterval(() => this.ping(), seconds * 1000);
+    clearInterval(this.#heartbeat);
+    if (seconds > 0) this.#heartbeat = setInterval(() => this.#ping(), seconds * 1000);
   }
 
-  private open(): void {
+  #open(): void {
     const { socketUrl, openSocket = (url, protocols) => new WebSocket(url, protocols) } = this.options;
-    const protocols = [SUBPROTOCOL, `token.${this.token}`];
-    if (this.presented) protocols.push(`session.${this.presented}`);
+    const protocols = [SUBPROTOCOL, `token.${this.#token}`];
+    if (this.#presented) protocols.push(`session.${this.#presented}`);
     const socket = openSocket(new URL(socketUrl, location.href).href.replace(/^http/, "ws"), protocols);
     socket.binaryType = "arraybuffer";
-    this.socket = socket;
-    this.timer = setTimeout(() => this.refused(), OPEN_TIMEOUT_MS);
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#refused(), OPEN_TIMEOUT_MS);
     const order = new MessageOrder(
-      (message) => socket === this.socket && this.receive(message),
-      (error) => socket === this.socket && this.unreadable(error),
+      (message) => socket === this.#socket && this.#receive(message),
+      (error) => socket === this.#socket && this.#unreadable(error),
     );
     socket.onopen = () => {
-      if (socket === this.socket) this.attach();
+      if (socket === this.#socket) this.#attach();
     };
     socket.onmessage = ({ data }) => {
-      if (socket !== this.socket) return;
+      if (socket !== this.#socket) return;
       try {
         order.push(new Uint8Array(data));
       } catch (error) {
-        this.unreadable(error);
+        this.#unreadable(error);
       }
     };
     socket.onclose = ({ code }) => {
-      if (socket !== this.socket) return;
-      if (this.state === "opening") void this.refused();
-      else this.closed(code);
+      if (socket !== this.#socket) return;
+      if (this.#state === "opening") void this.#refused();
+      else this.#closed(code);
     };
   }
 
-  private attach(): void {
-    clearTimeout(this.timer);
-    this.enter("attaching");
-    this.socket?.send(ClientMessage.encode(this.options.attach()).finish() as Uint8Array<ArrayBuffer>);
+  #attach(): void {
+    clearTimeout(this.#timer);
+    this.#enter("attaching");
+    this.#socket?.send(ClientSchema.encode(this.options.attach()));
   }
 
-  private receive(message: ServerMessage): void {
-    this.unanswered = 0;
+  #receive(message: ServerMessage): void {
+    this.#unanswered = 0;
     if (message.welcome) {
-      this.attempt = 0;
+      this.#attempt = 0;
       this.options.claim.keep(message.welcome.sessionId);
       this.beat(message.welcome.heartbeatSeconds);
-      this.enter("live");
+      this.#enter("live");
     }
     this.options.onMessage(message);
   }
 
-  private unreadable(error: unknown): void {
+  #unreadable(error: unknown): void {
     console.error("scriptapps: a message could not be read", error);
-    this.dropSocket();
-    this.enter("ended", "protocol_error");
+    this.#dropSocket();
+    this.#enter("ended", "protocol_error");
   }
 
-  private closed(code: number): void {
-    this.dropSocket();
+  #closed(code: number): void {
+    this.#dropSocket();
     const after = afterClose(code);
     if (after.next === "connect") void this.start();
-    else if (after.next === "end") this.enter("ended", after.reason);
-    else this.wait(after.jitter === "restart" ? this.random() * 2000 : undefined);
+    else if (after.next === "end") this.#enter("ended", after.reason);
+    else this.#wait(after.jitter === "restart" ? this.#random() * 2000 : undefined);
   }
 
   // The handshake was refused or nobody answered: a browser does not say which, so ask over HTTP.
-  private async refused(): Promise<void> {
-    this.dropSocket();
-    this.enter("checking");
-    const status = await this.askStatus();
-    if (this.state !== "checking") return;
+  async #refused(): Promise<void> {
+    this.#dropSocket();
+    this.#enter("checking");
+    const status = await this.#askStatus();
+    if (this.#state !== "checking") return;
     if (status?.login_url) this.options.onLoginUrl(status.login_url);
     if (status && status.state !== "ok") {
-      this.enter("ended", status.state);
+      this.#enter("ended", status.state);
       return;
     }
-    if (status) this.takeStatus(status);
-    this.wait();
+    if (status) this.#takeStatus(status);
+    this.#wait();
   }
 
-  private async askStatus(): Promise<Status | undefined> {
+  async #askStatus(): Promise<Status | undefined> {
     const url = new URL(this.options.statusUrl, location.href);
-    if (this.presented) url.searchParams.set("session", this.presented);
+    if (this.#presented) url.searchParams.set("session", this.#presented);
     try {
       const answer = await (this.options.fetch ?? fetch)(url, {
         headers: { Accept: "application/json" },
@@ -193,45 +193,45 @@ export class PageSocket {
     }
   }
 
-  private takeStatus({ token, fingerprint, resume, session }: Status): void {
+  #takeStatus({ token, fingerprint, resume, session }: Status): void {
     const { claim } = this.options;
-    if (token) this.token = token;
-    if (resume === false && this.presented) claim.drop();
+    if (token) this.#token = token;
+    if (resume === false && this.#presented) claim.drop();
     if (fingerprint) claim.setFingerprint(fingerprint);
     if (session && resume === false) claim.keep(session);
   }
 
-  private wait(delay = backoffDelay(this.attempt, this.random())): void {
-    this.attempt++;
-    this.enter("waiting");
-    this.timer = setTimeout(() => void this.start(), delay);
+  #wait(delay = backoffDelay(this.#attempt, this.#random())): void {
+    this.#attempt++;
+    this.#enter("waiting");
+    this.#timer = setTimeout(() => void this.start(), delay);
   }
 
-  private ping(): void {
-    if (this.unanswered >= 2) {
-      this.dropSocket();
-      this.wait();
+  #ping(): void {
+    if (this.#unanswered >= 2) {
+      this.#dropSocket();
+      this.#wait();
       return;
     }
-    this.unanswered++;
-    this.send({ seq: 0, kind: { $case: "ping", value: { number: ++this.pings } } });
+    this.#unanswered++;
+    this.send({ seq: 0, kind: { $case: "ping", value: { number: ++this.#pings } } });
   }
 
-  private dropSocket(): void {
-    clearTimeout(this.timer);
-    clearInterval(this.heartbeat);
-    this.unanswered = 0;
-    const socket = this.socket;
-    this.socket = undefined;
+  #dropSocket(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#heartbeat);
+    this.#unanswered = 0;
+    const socket = this.#socket;
+    this.#socket = undefined;
     socket?.close();
   }
 
-  private enter(state: ConnectionState, reason?: EndReason): void {
-    this.state = state;
+  #enter(state: ConnectionState, reason?: EndReason): void {
+    this.#state = state;
     this.options.onState(state, reason);
   }
 
-  private random(): number {
+  #random(): number {
     return (this.options.random ?? Math.random)();
   }
 }

@@ -10,12 +10,12 @@ export function Heading({ props: { level, html, anchor, divider, helpHtml, align
     <div class="heading" data-divider={divider || undefined} data-align={align || undefined}>
       <Tag id={anchor || undefined}>
         <Html html={html} inline />
-        {anchor ? (
-          <a class="anchor" href={`#${anchor}`} aria-label={t("link")}>
-            #
-          </a>
-        ) : null}
       </Tag>
+      {anchor ? (
+        <a class="anchor" href={`#${anchor}`} aria-label={t("link")}>
+          #
+        </a>
+      ) : null}
       <Help html={helpHtml} />
     </div>
   );

@@ -67,7 +67,7 @@ export function NumberInput({ node, props }: View<Props>) {
           aria-valuenow={current}
           aria-valuemin={min}
           aria-valuemax={max}
-          placeholder={placeholder}
+          placeholder={placeholder || undefined}
           disabled={widget.disabled}
           value={typed ?? (current === undefined ? "" : formatNumber(props, current))}
           onInput={(event) => setTyped(event.currentTarget.value)}

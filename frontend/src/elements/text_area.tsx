@@ -15,7 +15,7 @@ export function TextArea({ node, props: { field, placeholder, maxChars, height }
           {...nameOf(field)}
           rows={3}
           style={height ? { height: `${height}px` } : undefined}
-          placeholder={placeholder}
+          placeholder={placeholder || undefined}
           maxLength={maxChars || undefined}
           disabled={widget.disabled}
           value={draft.text}

@@ -19,7 +19,7 @@ export function TextInput({ node, props }: View<Props>) {
           id={widget.id}
           type={(password && !shown ? "password" : "text") as "text"}
           {...nameOf(field)}
-          placeholder={placeholder}
+          placeholder={placeholder || undefined}
           maxLength={maxChars || undefined}
           autocomplete={(autocomplete || (password ? "new-password" : "off")) as "off"}
           disabled={widget.disabled}

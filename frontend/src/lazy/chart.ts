@@ -2,7 +2,8 @@
 import { type ChartData, readChart } from "../chart/chart_data";
 import { type Drawing, draw, seriesColor } from "../chart/drawing";
 import { html, svg } from "../chart/svg";
-import { Chart, Chart_Mark } from "../protocol/dec/elements/chart";
+import { type Chart, Chart_Mark } from "../protocol/dec/elements/chart";
+import { Chart as ChartSchema } from "../protocol/schema";
 import css from "../styles/chart.css";
 import type { LazyElement, LazyView } from "../ui/view";
 
@@ -10,96 +11,96 @@ const DEFAULT_HEIGHT = 300;
 const MARK_NAMES = { [Chart_Mark.LINE]: "Line chart", [Chart_Mark.BAR]: "Bar chart", [Chart_Mark.AREA]: "Area chart" };
 
 class ChartView {
-  private readonly plot = html("div", { class: "plot", tabindex: 0, role: "img" });
-  private readonly tip = html("div", { class: "chart-tip", role: "status" });
-  private readonly legend = html("div", { class: "legend" });
-  private readonly hidden = new Set<number>();
-  private readonly observer = new ResizeObserver(() => this.redraw());
-  private chart!: Chart;
-  private data!: ChartData;
-  private drawing: Drawing | undefined;
-  private width = 0;
-  private row = -1;
+  readonly #plot = html("div", { class: "plot", tabindex: 0, role: "img" });
+  readonly #tip = html("div", { class: "chart-tip", role: "status" });
+  readonly #legend = html("div", { class: "legend" });
+  readonly #hidden = new Set<number>();
+  readonly #observer = new ResizeObserver(() => this.#redraw());
+  #chart!: Chart;
+  #data!: ChartData;
+  #drawing: Drawing | undefined;
+  #width = 0;
+  #row = -1;
 
   constructor(
     private readonly host: HTMLElement,
     view: LazyView,
   ) {
-    const frame = html("div", { class: "plot-box" }, this.plot, this.tip);
-    host.append(frame, this.legend);
-    this.take(view);
-    this.plot.addEventListener("pointermove", (event) => this.point(event));
-    this.plot.addEventListener("pointerleave", () => this.show(-1));
-    this.plot.addEventListener("blur", () => this.show(-1));
-    this.plot.addEventListener("keydown", (event) => this.key(event));
-    this.observer.observe(frame);
+    const frame = html("div", { class: "plot-box" }, this.#plot, this.#tip);
+    host.append(frame, this.#legend);
+    this.#take(view);
+    this.#plot.addEventListener("pointermove", (event) => this.#point(event));
+    this.#plot.addEventListener("pointerleave", () => this.#show(-1));
+    this.#plot.addEventListener("blur", () => this.#show(-1));
+    this.#plot.addEventListener("keydown", (event) => this.#key(event));
+    this.#observer.observe(frame);
   }
 
   update(view: LazyView): void {
-    if (view.props === this.chart) return;
-    this.take(view);
+    if (view.props === this.#chart) return;
+    this.#take(view);
   }
 
   destroy(): void {
-    this.observer.disconnect();
+    this.#observer.disconnect();
     this.host.replaceChildren();
   }
 
-  private take({ props }: LazyView): void {
-    this.chart = props as Chart;
-    this.data = readChart(this.chart);
-    this.plot.style.height = `${this.chart.height || DEFAULT_HEIGHT}px`;
-    this.plot.setAttribute("aria-label", `${MARK_NAMES[this.chart.mark]}: ${this.data.names.join(", ")}`);
-    this.width = 0;
-    this.drawLegend();
-    this.redraw();
+  #take({ props }: LazyView): void {
+    this.#chart = props as Chart;
+    this.#data = readChart(this.#chart);
+    this.#plot.style.height = `${this.#chart.height || DEFAULT_HEIGHT}px`;
+    this.#plot.setAttribute("aria-label", `${MARK_NAMES[this.#chart.mark]}: ${this.#data.names.join(", ")}`);
+    this.#width = 0;
+    this.#drawLegend();
+    this.#redraw();
   }
 
-  private redraw(): void {
-    const width = Math.floor(this.plot.clientWidth);
-    if (!width || width === this.width) return;
-    this.width = width;
-    this.drawing = draw(this.chart, this.data, this.hidden, width, this.chart.height || DEFAULT_HEIGHT);
-    this.plot.replaceChildren(this.drawing.element);
-    this.show(this.row < this.data.rows ? this.row : -1);
+  #redraw(): void {
+    const width = Math.floor(this.#plot.clientWidth);
+    if (!width || width === this.#width) return;
+    this.#width = width;
+    this.#drawing = draw(this.#chart, this.#data, this.#hidden, width, this.#chart.height || DEFAULT_HEIGHT);
+    this.#plot.replaceChildren(this.#drawing.element);
+    this.#show(this.#row < this.#data.rows ? this.#row : -1);
   }
 
-  private drawLegend(): void {
-    const { names } = this.data;
-    this.legend.hidden = names.length < 2;
-    this.legend.replaceChildren(
+  #drawLegend(): void {
+    const { names } = this.#data;
+    this.#legend.hidden = names.length < 2;
+    this.#legend.replaceChildren(
       ...names.map((name, place) => {
         const swatch = html("span", { class: "swatch" });
-        swatch.style.background = seriesColor(this.chart, place);
+        swatch.style.background = seriesColor(this.#chart, place);
         const button = html(
           "button",
-          { type: "button", "aria-pressed": String(!this.hidden.has(place)) },
+          { type: "button", "aria-pressed": String(!this.#hidden.has(place)) },
           swatch,
           name,
         );
         button.addEventListener("click", () => {
-          if (!this.hidden.delete(place)) this.hidden.add(place);
-          button.setAttribute("aria-pressed", String(!this.hidden.has(place)));
-          this.width = 0;
-          this.redraw();
+          if (!this.#hidden.delete(place)) this.#hidden.add(place);
+          button.setAttribute("aria-pressed", String(!this.#hidden.has(place)));
+          this.#width = 0;
+          this.#redraw();
         });
         return button;
       }),
     );
   }
 
-  private point(event: PointerEvent): void {
-    const box = this.plot.getBoundingClientRect();
-    this.show(this.drawing?.rowAt(event.clientX - box.left, event.clientY - box.top) ?? -1);
+  #point(event: PointerEvent): void {
+    const box = this.#plot.getBoundingClientRect();
+    this.#show(this.#drawing?.rowAt(event.clientX - box.left, event.clientY - box.top) ?? -1);
   }
 
-  private key(event: KeyboardEvent): void {
-    const last = this.data.rows - 1;
+  #key(event: KeyboardEvent): void {
+    const last = this.#data.rows - 1;
     const moves: Record<string, number> = {
-      ArrowRight: this.row + 1,
-      ArrowDown: this.row + 1,
-      ArrowLeft: this.row < 0 ? last : this.row - 1,
-      ArrowUp: this.row < 0 ? last : this.row - 1,
+      ArrowRight: this.#row + 1,
+      ArrowDown: this.#row + 1,
+      ArrowLeft: this.#row < 0 ? last : this.#row - 1,
+      ArrowUp: this.#row < 0 ? last : this.#row - 1,
       Home: 0,
       End: last,
       Escape: -1,
@@ -107,34 +108,36 @@ class ChartView {
     const target = moves[event.key];
     if (target === undefined) return;
     event.preventDefault();
-    this.show(event.key === "Escape" ? -1 : Math.min(last, Math.max(0, target)));
+    this.#show(event.key === "Escape" ? -1 : Math.min(last, Math.max(0, target)));
   }
 
   /** Marks a row and says its values; -1 = none. */
-  private show(row: number): void {
-    const { drawing, data, chart } = this;
-    this.row = row;
+  #show(row: number): void {
+    const drawing = this.#drawing;
+    const data = this.#data;
+    const chart = this.#chart;
+    this.#row = row;
     drawing?.element.querySelector(".here")?.remove();
-    this.tip.hidden = row < 0 || !drawing;
+    this.#tip.hidden = row < 0 || !drawing;
     if (row < 0 || !drawing) return;
     const flat = chart.horizontal && chart.mark === Chart_Mark.BAR;
     const at = drawing.along(row);
     const { left, top, width, height } = drawing.area;
     const line = flat ? `M${left} ${at}h${width}` : `M${at} ${top}v${height}`;
     drawing.element.prepend(svg("path", { d: line, class: "here" }));
-    this.tip.replaceChildren(
+    this.#tip.replaceChildren(
       html("strong", {}, data.x?.text(row) ?? String(row)),
-      ...drawing.series.map((one) => this.tipLine(one, row)),
+      ...drawing.series.map((one) => this.#tipLine(one, row)),
     );
     const x = flat ? left + width / 2 : at;
-    const before = x + this.tip.offsetWidth + 16 > this.plot.clientWidth;
-    this.tip.style.left = `${Math.max(0, before ? x - this.tip.offsetWidth - 12 : x + 12)}px`;
-    this.tip.style.top = `${flat ? Math.min(at + 8, top + height - this.tip.offsetHeight) : top + 8}px`;
+    const before = x + this.#tip.offsetWidth + 16 > this.#plot.clientWidth;
+    this.#tip.style.left = `${Math.max(0, before ? x - this.#tip.offsetWidth - 12 : x + 12)}px`;
+    this.#tip.style.top = `${flat ? Math.min(at + 8, top + height - this.#tip.offsetHeight) : top + 8}px`;
   }
 
-  private tipLine({ name, place, values }: Drawing["series"][number], row: number): HTMLElement {
+  #tipLine({ name, place, values }: Drawing["series"][number], row: number): HTMLElement {
     const swatch = html("span", { class: "swatch" });
-    swatch.style.background = seriesColor(this.chart, place);
+    swatch.style.background = seriesColor(this.#chart, place);
     const value = values[row] ?? Number.NaN;
     const text = Number.isNaN(value)
       ? "–"
@@ -144,7 +147,7 @@ class ChartView {
 }
 
 const element: LazyElement = {
-  decode: (bytes) => Chart.decode(bytes),
+  decode: (bytes) => ChartSchema.decode(bytes),
   css,
   mount: (host, view) => new ChartView(host, view),
 };

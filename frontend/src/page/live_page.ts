@@ -6,17 +6,18 @@ import { TabSessionClaim } from "../connection/session_claim";
 import { type ConnectionState, PageSocket, PROTOCOL_VERSION } from "../connection/socket";
 import type { PageConfig } from "../protocol/dec/deltas";
 import {
+  type ClientMessage,
   Outcome,
   type RunFinished,
   type Error as ServerError,
   type ServerMessage,
-  Snapshot,
+  type Snapshot,
   type SnapshotSaved,
   type SourceStatus,
   type Toast,
   type Welcome,
 } from "../protocol/dec/messages";
-import type { ClientMessage } from "../protocol/enc/messages";
+import { Snapshot as SnapshotSchema } from "../protocol/schema";
 import { type EventKind, EventQueue } from "../state/event_queue";
 import type { PageState } from "../state/page_state";
 import { ViewMemory } from "../state/view_memory";
@@ -53,23 +54,23 @@ export class LivePage implements PageState {
   readonly tree: PageTree;
   readonly frozen: boolean;
 
-  private readonly socket: PageSocket;
-  private readonly clientId = crypto.getRandomValues(new Uint32Array(4)).join("-");
-  private readonly storage = tabStorage();
-  private lastBatch = 0;
-  private seenSeq = 0;
-  private resyncing = false;
-  private toastIds = 0;
+  readonly #socket: PageSocket;
+  readonly #clientId = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  readonly #storage = tabStorage();
+  #lastBatch = 0;
+  #seenSeq = 0;
+  #resyncing = false;
+  #toastIds = 0;
 
   constructor(readonly settings: PageSettings) {
     this.frozen = settings.frozenUrl !== "";
     this.loginUrl.value = settings.loginUrl;
-    this.socket = this.makeSocket();
-    this.events = new EventQueue((message) => this.socket.send(message), requestAnimationFrame.bind(window));
+    this.#socket = this.#makeSocket();
+    this.events = new EventQueue((message) => this.#socket.send(message), requestAnimationFrame.bind(window));
     this.values = new WidgetValues((widgetId, seq) => this.events.hasYounger(widgetId, seq));
-    this.memory = new ViewMemory(`scriptapps:view:${settings.socketUrl}`, this.storage);
+    this.memory = new ViewMemory(`scriptapps:view:${settings.socketUrl}`, this.#storage);
     this.tree = new PageTree({
-      value: (id, value, snapshot) => this.values.takeServer(id, value, this.seenSeq, snapshot),
+      value: (id, value, snapshot) => this.values.takeServer(id, value, this.#seenSeq, snapshot),
       gone: (id) => this.values.forget(id),
     });
   }
@@ -77,90 +78,90 @@ export class LivePage implements PageState {
   /** Connects, or loads the saved page. Returns what undoes it. */
   start(): () => void {
     if (this.frozen) {
-      void this.loadFrozen();
+      void this.#loadFrozen();
       return () => {};
     }
-    const hurry = () => document.visibilityState === "visible" && this.socket.hurry();
-    const restored = (event: PageTransitionEvent) => event.persisted && void this.socket.start();
+    const hurry = () => document.visibilityState === "visible" && this.#socket.hurry();
+    const restored = (event: PageTransitionEvent) => event.persisted && void this.#socket.start();
     addEventListener("online", hurry);
     addEventListener("pageshow", restored);
     document.addEventListener("visibilitychange", hurry);
-    void this.socket.start();
+    void this.#socket.start();
     return () => {
       removeEventListener("online", hurry);
       removeEventListener("pageshow", restored);
       document.removeEventListener("visibilitychange", hurry);
-      this.socket.stop();
+      this.#socket.stop();
     };
   }
 
   rerun(): void {
-    this.command({ $case: "rerun", value: {} });
+    this.#command({ $case: "rerun", value: {} });
   }
 
   stopRun(): void {
-    this.socket.send({ seq: 0, kind: { $case: "stop", value: {} } });
+    this.#socket.send({ seq: 0, kind: { $case: "stop", value: {} } });
   }
 
   clearCache(): void {
-    this.command({ $case: "clearCache", value: {} });
+    this.#command({ $case: "clearCache", value: {} });
     this.notify(t("cache_cleared"));
   }
 
   setRunOnSave(enabled: boolean): void {
     this.runOnSave.value = enabled;
-    this.command({ $case: "setRunOnSave", value: { enabled } });
+    this.#command({ $case: "setRunOnSave", value: { enabled } });
   }
 
   saveSnapshot(): void {
-    this.command({ $case: "saveSnapshot", value: { title: document.title } });
+    this.#command({ $case: "saveSnapshot", value: { title: document.title } });
   }
 
   closeSession(): void {
-    this.socket.send({ seq: 0, kind: { $case: "close", value: {} } });
+    this.#socket.send({ seq: 0, kind: { $case: "close", value: {} } });
   }
 
   /** From an ended connection back to a live one. */
   again(keepSession: boolean): void {
-    this.socket.again(keepSession);
+    this.#socket.again(keepSession);
   }
 
   notify(text: string, bad = false): void {
-    this.addToast({ text, bodyHtml: "", icon: "", seconds: bad ? 10 : 4, bad });
+    this.#addToast({ text, bodyHtml: "", icon: "", seconds: bad ? 10 : 4, bad });
   }
 
   dismissToast(id: number): void {
     this.toasts.value = this.toasts.peek().filter((toast) => toast.id !== id);
   }
 
-  private command(kind: EventKind): void {
+  #command(kind: EventKind): void {
     if (!this.readOnly.peek()) this.events.put(kind);
   }
 
-  private addToast(toast: Omit<ShownToast, "id">): void {
-    this.toasts.value = [...this.toasts.peek().slice(-4), { ...toast, id: ++this.toastIds }];
+  #addToast(toast: Omit<ShownToast, "id">): void {
+    this.toasts.value = [...this.toasts.peek().slice(-4), { ...toast, id: ++this.#toastIds }];
   }
 
-  private makeSocket(): PageSocket {
+  #makeSocket(): PageSocket {
     const { socketUrl, statusUrl, token, fingerprint, session } = this.settings;
     return new PageSocket({
       socketUrl,
       statusUrl,
       token,
-      claim: new TabSessionClaim(`scriptapps:${socketUrl}`, fingerprint, session, this.storage, navigator.locks),
-      attach: () => this.attachMessage(),
-      onMessage: (message) => this.receive(message),
-      onState: (state, reason) => this.connectionChanged(state, reason),
+      claim: new TabSessionClaim(`scriptapps:${socketUrl}`, fingerprint, session, this.#storage, navigator.locks),
+      attach: () => this.#attachMessage(),
+      onMessage: (message) => this.#receive(message),
+      onState: (state, reason) => this.#connectionChanged(state, reason),
       onLoginUrl: (url) => {
         this.loginUrl.value = url;
       },
     });
   }
 
-  private attachMessage(): ClientMessage {
+  #attachMessage(): ClientMessage {
     const attach = {
       protocolVersion: PROTOCOL_VERSION,
-      clientId: this.clientId,
+      clientId: this.#clientId,
       queryString: location.search.slice(1),
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "",
       locale: navigator.language ?? "",
@@ -168,7 +169,7 @@ export class LivePage implements PageState {
     return { seq: 0, kind: { $case: "attach", value: attach } };
   }
 
-  private connectionChanged(state: ConnectionState, reason: EndReason | undefined): void {
+  #connectionChanged(state: ConnectionState, reason: EndReason | undefined): void {
     batch(() => {
       this.connection.value = state;
       this.endReason.value = reason;
@@ -176,25 +177,25 @@ export class LivePage implements PageState {
         this.stale.value = true;
         this.running.value = false;
       }
-      if (state === "attaching") this.lastBatch = 0;
+      if (state === "attaching") this.#lastBatch = 0;
     });
   }
 
-  private receive(message: ServerMessage): void {
+  #receive(message: ServerMessage): void {
     if (message.batch) {
-      const gap = message.batch !== this.lastBatch + 1;
-      this.lastBatch = message.batch;
-      if (gap && !message.snapshot) this.resync();
+      const gap = message.batch !== this.#lastBatch + 1;
+      this.#lastBatch = message.batch;
+      if (gap && !message.snapshot) this.#resync();
     }
-    this.seenSeq = Math.max(message.seenSeq, message.ackedSeq);
-    if (message.welcome) this.welcomed(message.welcome);
+    this.#seenSeq = Math.max(message.seenSeq, message.ackedSeq);
+    if (message.welcome) this.#welcomed(message.welcome);
     if (message.ackedSeq) this.events.acknowledge(message.ackedSeq);
-    this.apply(message);
+    this.#apply(message);
     if (message.welcome) this.events.replay();
-    if (message.batch) this.socket.send({ seq: 0, kind: { $case: "ack", value: { batch: message.batch } } });
+    if (message.batch) this.#socket.send({ seq: 0, kind: { $case: "ack", value: { batch: message.batch } } });
   }
 
-  private welcomed(welcome: Welcome): void {
+  #welcomed(welcome: Welcome): void {
     const before = this.welcome.peek()?.sessionId;
     if (before && before !== welcome.sessionId) this.events.clear();
     this.memory.useSession(welcome.sessionId);
@@ -203,45 +204,45 @@ export class LivePage implements PageState {
     this.source.value = undefined;
   }
 
-  private apply(message: ServerMessage): void {
+  #apply(message: ServerMessage): void {
     batch(() => {
-      if (message.snapshot) this.takeSnapshot(message.snapshot);
+      if (message.snapshot) this.#takeSnapshot(message.snapshot);
       if (message.runStarted) this.running.value = true;
-      if (message.deltas.length && !this.resyncing) this.takeDeltas(message);
-      if (message.runFinished) this.runFinished(message.runFinished);
-      for (const error of message.errors) this.serverError(error);
-      if (message.sourceStatus) this.takeSource(message.sourceStatus);
+      if (message.deltas.length && !this.#resyncing) this.#takeDeltas(message);
+      if (message.runFinished) this.#runFinished(message.runFinished);
+      for (const error of message.errors) this.#serverError(error);
+      if (message.sourceStatus) this.#takeSource(message.sourceStatus);
       if (message.snapshotSaved) this.saved.value = message.snapshotSaved;
       if (message.pageConfig) this.config.value = message.pageConfig;
-      for (const toast of message.toasts) this.addToast(toast);
+      for (const toast of message.toasts) this.#addToast(toast);
     });
   }
 
-  private takeSnapshot(snapshot: Snapshot): void {
-    this.resyncing = false;
+  #takeSnapshot(snapshot: Snapshot): void {
+    this.#resyncing = false;
     this.tree.applySnapshot(snapshot.roots);
     this.config.value = snapshot.pageConfig;
     this.running.value = snapshot.running;
     this.stale.value = false;
   }
 
-  private takeDeltas({ deltas }: ServerMessage): void {
+  #takeDeltas({ deltas }: ServerMessage): void {
     try {
       this.tree.applyDeltas(deltas);
     } catch (error) {
       if (!(error instanceof TreeMismatch)) throw error;
       console.warn("scriptapps: asking for the whole page,", error.message);
-      this.resync();
+      this.#resync();
     }
   }
 
-  private resync(): void {
-    if (this.resyncing) return;
-    this.resyncing = true;
-    this.socket.send({ seq: 0, kind: { $case: "requestSnapshot", value: {} } });
+  #resync(): void {
+    if (this.#resyncing) return;
+    this.#resyncing = true;
+    this.#socket.send({ seq: 0, kind: { $case: "requestSnapshot", value: {} } });
   }
 
-  private runFinished({ outcome, message }: RunFinished): void {
+  #runFinished({ outcome, message }: RunFinished): void {
     this.running.value = false;
     if (outcome === Outcome.STOPPED) this.notify(message || t("outcome_stopped"));
     else if (outcome === Outcome.DEADLINE) this.notify(message || t("outcome_deadline"), true);
@@ -249,23 +250,23 @@ export class LivePage implements PageState {
     else if (outcome === Outcome.REFUSED) this.notify(message || t("outcome_refused"), true);
   }
 
-  private serverError({ code, message, reference, seq }: ServerError): void {
+  #serverError({ code, message, reference, seq }: ServerError): void {
     console.warn(`scriptapps: ${code}: ${message}`, reference);
     this.notify(reference ? `${message} (${t("reference")} ${reference})` : message || code, true);
-    if (seq) this.resync(); // the event was refused, so the value shown here is not the server's
+    if (seq) this.#resync(); // the event was refused, so the value shown here is not the server's
   }
 
-  private takeSource(status: SourceStatus): void {
+  #takeSource(status: SourceStatus): void {
     this.source.value = status;
     this.runOnSave.value = status.runOnSave;
   }
 
-  private async loadFrozen(): Promise<void> {
+  async #loadFrozen(): Promise<void> {
     try {
       const answer = await fetch(this.settings.frozenUrl);
       if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-      const snapshot = Snapshot.decode(new Uint8Array(await answer.arrayBuffer()));
-      this.takeSnapshot({ ...snapshot, running: false });
+      const snapshot = SnapshotSchema.decode(new Uint8Array(await answer.arrayBuffer()));
+      this.#takeSnapshot({ ...snapshot, running: false });
     } catch (error) {
       console.error("scriptapps: the saved page could not be loaded", error);
       this.frozenError.value = true;

@@ -1,7 +1,7 @@
 // What a person did, in order, kept until the server acknowledges it and sent again after a reconnect.
 // Invariant: numbers are given when an event is sent, grow by one, and are never given twice in a page load.
 import type { Value } from "../protocol/dec/deltas";
-import type { ClientMessage } from "../protocol/enc/messages";
+import type { ClientMessage } from "../protocol/dec/messages";
 
 export type EventKind = NonNullable<ClientMessage["kind"]>;
 export interface WidgetChange {
@@ -17,9 +17,9 @@ interface Pending {
 }
 
 export class EventQueue {
-  private pending: Pending[] = [];
-  private lastSeq = 0;
-  private scheduled = false;
+  #pending: Pending[] = [];
+  #lastSeq = 0;
+  #scheduled = false;
 
   /**
    * @param send gives a message to the socket; false = not connected, it will be asked again by `replay`
@@ -32,13 +32,13 @@ export class EventQueue {
 
   /** Events that the server has not acknowledged. */
   get size(): number {
-    return this.pending.length;
+    return this.#pending.length;
   }
 
   /** Queues a command, a click or a form: never merged with another event. */
   put(kind: EventKind): void {
-    this.pending.push({ seq: 0, kind, widgetId: "", paced: false });
-    this.flush();
+    this.#pending.push({ seq: 0, kind, widgetId: "", paced: false });
+    this.#flush();
   }
 
   /** Queues the changes of a form and its trigger, or one trigger. */
@@ -49,74 +49,74 @@ export class EventQueue {
   /** Queues a widget's new value; an unsent older value of the same widget gives way. */
   putValue(widgetId: string, value: Value, paced = false): void {
     const kind = widgetEvents([{ widgetId, value }]);
-    const older = this.replaceable(widgetId);
+    const older = this.#replaceable(widgetId);
     if (older) Object.assign(older, { kind, paced });
-    else this.pending.push({ seq: 0, kind, widgetId, paced });
-    if (paced) this.flushSoon();
-    else this.flush();
+    else this.#pending.push({ seq: 0, kind, widgetId, paced });
+    if (paced) this.#flushSoon();
+    else this.#flush();
   }
 
   /** The person has let go: a held value of this widget waits no longer. */
   release(widgetId: string): void {
-    for (const event of this.pending) if (event.widgetId === widgetId) event.paced = false;
-    this.flush();
+    for (const event of this.#pending) if (event.widgetId === widgetId) event.paced = false;
+    this.#flush();
   }
 
   /** Forgets what the server has finished; held values may go now. */
   acknowledge(seq: number): void {
-    this.pending = this.pending.filter((event) => event.seq === 0 || event.seq > seq);
-    this.flush();
+    this.#pending = this.#pending.filter((event) => event.seq === 0 || event.seq > seq);
+    this.#flush();
   }
 
   /** After a reconnect: everything unacknowledged again with its old number, then the rest. */
   replay(): void {
-    for (const event of this.pending) if (event.seq) this.send({ seq: event.seq, kind: event.kind });
-    this.flush();
+    for (const event of this.#pending) if (event.seq) this.send({ seq: event.seq, kind: event.kind });
+    this.#flush();
   }
 
   /** The script session is another one: what was meant for the old one is void. */
   clear(): void {
-    this.pending = [];
+    this.#pending = [];
   }
 
   /** Whether a widget has an event that is younger than `seq`, so that its own value stands. */
   hasYounger(widgetId: string, seq: number): boolean {
-    return this.pending.some(
+    return this.#pending.some(
       (event) => (event.seq === 0 || event.seq > seq) && changesOf(event.kind).some((c) => c.widgetId === widgetId),
     );
   }
 
-  private replaceable(widgetId: string): Pending | undefined {
-    for (const event of [...this.pending].reverse()) {
+  #replaceable(widgetId: string): Pending | undefined {
+    for (const event of [...this.#pending].reverse()) {
       if (event.seq || !event.widgetId) return undefined;
       if (event.widgetId === widgetId) return event;
     }
     return undefined;
   }
 
-  private flushSoon(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
+  #flushSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     this.schedule(() => {
-      this.scheduled = false;
-      this.flush();
+      this.#scheduled = false;
+      this.#flush();
     });
   }
 
-  private flush(): void {
-    this.pending.forEach((event, index) => {
-      if (event.seq || this.isHeld(event, index)) return;
-      const seq = this.lastSeq + 1;
+  #flush(): void {
+    this.#pending.forEach((event, index) => {
+      if (event.seq || this.#isHeld(event, index)) return;
+      const seq = this.#lastSeq + 1;
       if (!this.send({ seq, kind: event.kind })) return;
-      this.lastSeq = seq;
+      this.#lastSeq = seq;
       event.seq = seq;
     });
   }
 
   // A paced value waits for the answer to its predecessor, unless something else was done after it.
-  private isHeld(event: Pending, index: number): boolean {
-    if (!event.paced || this.pending.slice(index + 1).some((later) => !later.paced)) return false;
-    return this.pending.some((other) => other.seq > 0 && other.widgetId === event.widgetId);
+  #isHeld(event: Pending, index: number): boolean {
+    if (!event.paced || this.#pending.slice(index + 1).some((later) => !later.paced)) return false;
+    return this.#pending.some((other) => other.seq > 0 && other.widgetId === event.widgetId);
   }
 }
 

@@ -3,8 +3,8 @@ import type { EventQueue } from "./event_queue";
 import type { WidgetValues } from "./widget_values";
 
 export class FormDraft {
-  private readonly fields = new Set<string>();
-  private readonly submitters: { widgetId: string; enabled: () => boolean }[] = [];
+  readonly #fields = new Set<string>();
+  readonly #submitters: { widgetId: string; enabled: () => boolean }[] = [];
 
   constructor(
     private readonly values: WidgetValues,
@@ -12,25 +12,25 @@ export class FormDraft {
   ) {}
 
   addField(widgetId: string): () => void {
-    this.fields.add(widgetId);
-    return () => this.fields.delete(widgetId);
+    this.#fields.add(widgetId);
+    return () => this.#fields.delete(widgetId);
   }
 
   addSubmitter(widgetId: string, enabled: () => boolean): () => void {
     const entry = { widgetId, enabled };
-    this.submitters.push(entry);
-    return () => this.submitters.splice(this.submitters.indexOf(entry), 1);
+    this.#submitters.push(entry);
+    return () => this.#submitters.splice(this.#submitters.indexOf(entry), 1);
   }
 
   /** Sends every changed field together with the click on this button. */
   submit(widgetId: string): void {
     const trigger = { widgetId, value: { kind: { $case: "trigger" as const, value: true } } };
-    this.events.putWidgets([...this.values.takeDrafts(this.fields), trigger]);
+    this.events.putWidgets([...this.values.takeDrafts(this.#fields), trigger]);
   }
 
   /** What Enter in a field does: the first button that can be pressed. */
   submitByEnter(): void {
-    const first = this.submitters.find((entry) => entry.enabled());
+    const first = this.#submitters.find((entry) => entry.enabled());
     if (first) this.submit(first.widgetId);
   }
 }

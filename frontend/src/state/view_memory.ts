@@ -1,8 +1,8 @@
 // What this browser tab remembers about the view alone: open expanders, chosen tabs, the sidebar.
 // Kept in sessionStorage by script session and node number; without storage it lasts as long as the page.
 export class ViewMemory {
-  private entries: Record<string, number> = {};
-  private sessionId = "";
+  #entries: Record<string, number> = {};
+  #sessionId = "";
 
   constructor(
     private readonly storageKey: string,
@@ -11,22 +11,22 @@ export class ViewMemory {
 
   /** Another script session has other nodes: forget the old ones. */
   useSession(sessionId: string): void {
-    if (sessionId === this.sessionId) return;
-    this.sessionId = sessionId;
-    this.entries = {};
+    if (sessionId === this.#sessionId) return;
+    this.#sessionId = sessionId;
+    this.#entries = {};
     const stored = readJson(this.storage, this.storageKey);
     if (stored?.sessionId === sessionId && typeof stored.entries === "object") {
-      this.entries = stored.entries as Record<string, number>;
+      this.#entries = stored.entries as Record<string, number>;
     }
   }
 
   get(key: string): number | undefined {
-    return this.entries[key];
+    return this.#entries[key];
   }
 
   set(key: string, value: number): void {
-    this.entries[key] = value;
-    writeJson(this.storage, this.storageKey, { sessionId: this.sessionId, entries: this.entries });
+    this.#entries[key] = value;
+    writeJson(this.storage, this.storageKey, { sessionId: this.#sessionId, entries: this.#entries });
   }
 }
 

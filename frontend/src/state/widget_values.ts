@@ -6,18 +6,18 @@ import type { Value } from "../protocol/dec/deltas";
 export type WidgetValue = NonNullable<Value["kind"]>;
 
 export class WidgetValues {
-  private readonly signals = new Map<string, Signal<WidgetValue | undefined>>();
-  private readonly drafts = new Set<string>();
+  readonly #signals = new Map<string, Signal<WidgetValue | undefined>>();
+  readonly #drafts = new Set<string>();
 
   /** @param hasYounger whether the widget has an event after `seq` */
   constructor(private readonly hasYounger: (widgetId: string, seq: number) => boolean) {}
 
   /** The value of a widget; a component that reads it renders again when it changes. */
   of(widgetId: string): Signal<WidgetValue | undefined> {
-    let found = this.signals.get(widgetId);
+    let found = this.#signals.get(widgetId);
     if (!found) {
       found = signal(undefined);
-      this.signals.set(widgetId, found);
+      this.#signals.set(widgetId, found);
     }
     return found;
   }
@@ -29,7 +29,7 @@ export class WidgetValues {
 
   /** A person changed a field of a form that is not submitted yet. */
   setDraft(widgetId: string, value: WidgetValue): void {
-    this.drafts.add(widgetId);
+    this.#drafts.add(widgetId);
     this.setLocal(widgetId, value);
   }
 
@@ -38,23 +38,23 @@ export class WidgetValues {
     const taken: { widgetId: string; value: Value }[] = [];
     for (const widgetId of widgetIds) {
       const kind = this.of(widgetId).peek();
-      if (this.drafts.delete(widgetId) && kind) taken.push({ widgetId, value: { kind } });
+      if (this.#drafts.delete(widgetId) && kind) taken.push({ widgetId, value: { kind } });
     }
     return taken;
   }
 
   /** The server's value, true for events up to `seenSeq`. A snapshot repeats values, so it never ends a draft. */
   takeServer(widgetId: string, value: Value | undefined, seenSeq: number, fromSnapshot: boolean): void {
-    if (this.hasYounger(widgetId, seenSeq) || (fromSnapshot && this.drafts.has(widgetId))) return;
-    this.drafts.delete(widgetId);
+    if (this.hasYounger(widgetId, seenSeq) || (fromSnapshot && this.#drafts.has(widgetId))) return;
+    this.#drafts.delete(widgetId);
     const held = this.of(widgetId);
     if (!sameValue(held.peek(), value?.kind)) held.value = value?.kind;
   }
 
   /** The widget has left the page. */
   forget(widgetId: string): void {
-    this.signals.delete(widgetId);
-    this.drafts.delete(widgetId);
+    this.#signals.delete(widgetId);
+    this.#drafts.delete(widgetId);
   }
 }
 

@@ -34,14 +34,14 @@ export interface WidgetListener {
 
 export class PageTree {
   readonly roots: Signal<readonly TreeNode[]> = signal([]);
-  private readonly nodes = new Map<number, TreeNode>();
-  private keys = 0;
+  readonly #nodes = new Map<number, TreeNode>();
+  #keys = 0;
 
   constructor(private readonly listener: WidgetListener) {}
 
   /** The node with this number, if it is on the page. */
   find(number: number): TreeNode | undefined {
-    return this.nodes.get(number);
+    return this.#nodes.get(number);
   }
 
   /** Applies the changes in their order. Throws TreeMismatch; what came before it stays applied. */
@@ -49,9 +49,9 @@ export class PageTree {
     const removed = new Map<string, TreeNode>();
     batch(() => {
       for (const { change } of deltas) {
-        if (change?.$case === "set") this.set(change.value);
-        else if (change?.$case === "insert") this.insert(change.value, removed);
-        else if (change?.$case === "remove") this.remove(change.value.node, removed);
+        if (change?.$case === "set") this.#set(change.value);
+        else if (change?.$case === "insert") this.#insert(change.value, removed);
+        else if (change?.$case === "remove") this.#remove(change.value.node, removed);
       }
     });
     for (const id of removed.keys()) this.listener.gone(id);
@@ -60,82 +60,82 @@ export class PageTree {
   /** Replaces the whole page; nodes that mean the same as before keep their identity, so they stay mounted. */
   applySnapshot(roots: readonly Node[]): void {
     batch(() => {
-      const before = new Set([...this.nodes.values()].map((node) => node.widgetId));
-      this.nodes.clear();
-      this.roots.value = this.reconcile(this.roots.peek(), roots, undefined);
-      for (const node of this.nodes.values()) before.delete(node.widgetId);
+      const before = new Set([...this.#nodes.values()].map((node) => node.widgetId));
+      this.#nodes.clear();
+      this.roots.value = this.#reconcile(this.roots.peek(), roots, undefined);
+      for (const node of this.#nodes.values()) before.delete(node.widgetId);
       for (const id of before) this.listener.gone(id);
     });
   }
 
-  private set({ node: number, props, value, width }: SetDelta): void {
-    const node = this.require(number);
-    if (props !== undefined) this.takeProps(node, props);
+  #set({ node: number, props, value, width }: SetDelta): void {
+    const node = this.#require(number);
+    if (props !== undefined) this.#takeProps(node, props);
     if (width !== undefined) node.width.value = width;
     if (value !== undefined && node.widgetId) this.listener.value(node.widgetId, value, false);
   }
 
-  private insert({ parent: number, index, node }: Insert, removed: Map<string, TreeNode>): void {
-    const parent = this.require(number);
-    if (!node || this.nodes.has(node.number)) throw new TreeMismatch(`node ${node?.number} is already on the page`);
+  #insert({ parent: number, index, node }: Insert, removed: Map<string, TreeNode>): void {
+    const parent = this.#require(number);
+    if (!node || this.#nodes.has(node.number)) throw new TreeMismatch(`node ${node?.number} is already on the page`);
     const children = [...parent.children.peek()];
     if (index > children.length) throw new TreeMismatch(`no place ${index} in node ${number}`);
     const known = node.widgetId ? removed.get(node.widgetId) : undefined;
     const revived = known?.kind === node.kind && known.parent === parent ? known : undefined;
-    children.splice(index, 0, this.adopt(revived, node, parent, false));
+    children.splice(index, 0, this.#adopt(revived, node, parent, false));
     parent.children.value = children;
-    this.forgetRemoved(node, removed);
+    this.#forgetRemoved(node, removed);
   }
 
-  private forgetRemoved(node: Node, removed: Map<string, TreeNode>): void {
+  #forgetRemoved(node: Node, removed: Map<string, TreeNode>): void {
     if (node.widgetId) removed.delete(node.widgetId);
-    for (const child of node.children) this.forgetRemoved(child, removed);
+    for (const child of node.children) this.#forgetRemoved(child, removed);
   }
 
-  private remove(number: number, removed: Map<string, TreeNode>): void {
-    const node = this.require(number);
+  #remove(number: number, removed: Map<string, TreeNode>): void {
+    const node = this.#require(number);
     const parent = node.parent;
     if (!parent) throw new TreeMismatch(`node ${number} is a root`);
     parent.children.value = parent.children.peek().filter((child) => child !== node);
-    this.unregister(node, removed);
+    this.#unregister(node, removed);
   }
 
-  private unregister(node: TreeNode, removed: Map<string, TreeNode>): void {
-    this.nodes.delete(node.number);
+  #unregister(node: TreeNode, removed: Map<string, TreeNode>): void {
+    this.#nodes.delete(node.number);
     if (node.widgetId) removed.set(node.widgetId, node);
-    for (const child of node.children.peek()) this.unregister(child, removed);
+    for (const child of node.children.peek()) this.#unregister(child, removed);
   }
 
-  private require(number: number): TreeNode {
-    const node = this.nodes.get(number);
+  #require(number: number): TreeNode {
+    const node = this.#nodes.get(number);
     if (!node) throw new TreeMismatch(`node ${number} is not on the page`);
     return node;
   }
 
-  private reconcile(old: readonly TreeNode[], wire: readonly Node[], parent: TreeNode | undefined): TreeNode[] {
+  #reconcile(old: readonly TreeNode[], wire: readonly Node[], parent: TreeNode | undefined): TreeNode[] {
     const partners = matchNodes(old, wire);
-    return wire.map((node, index) => this.adopt(partners[index], node, parent, true));
+    return wire.map((node, index) => this.#adopt(partners[index], node, parent, true));
   }
 
-  private adopt(known: TreeNode | undefined, wire: Node, parent: TreeNode | undefined, snapshot: boolean): TreeNode {
+  #adopt(known: TreeNode | undefined, wire: Node, parent: TreeNode | undefined, snapshot: boolean): TreeNode {
     const node =
-      known ?? new TreeNode(++this.keys, wire.number, wire.kind, wire.widgetId, wire.props.slice(), wire.width);
+      known ?? new TreeNode(++this.#keys, wire.number, wire.kind, wire.widgetId, wire.props.slice(), wire.width);
     node.number = wire.number;
     node.parent = parent;
-    this.nodes.set(wire.number, node);
+    this.#nodes.set(wire.number, node);
     if (known) {
-      this.takeProps(known, wire.props);
+      this.#takeProps(known, wire.props);
       known.width.value = wire.width;
     }
     if (wire.widgetId) this.listener.value(wire.widgetId, wire.value, snapshot);
     const before = node.children.peek();
-    const after = this.reconcile(before, wire.children, node);
+    const after = this.#reconcile(before, wire.children, node);
     if (after.length !== before.length || after.some((child, i) => child !== before[i])) node.children.value = after;
     return node;
   }
 
   // Equal bytes keep the old array: whoever decoded it need not do so again.
-  private takeProps(node: TreeNode, props: Uint8Array): void {
+  #takeProps(node: TreeNode, props: Uint8Array): void {
     if (!sameBytes(node.props.peek(), props)) node.props.value = props.slice();
   }
 }

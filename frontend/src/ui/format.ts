@@ -28,7 +28,7 @@ function grouped(digits: string, flags: string): string {
 
 /** Digits after the point that a step needs. */
 export function decimalsOf(step: number): number {
-  const [, fraction = "", exponent = "0"] = /^\d*\.?(\d*)(?:e-(\d+))?$/.exec(String(step)) ?? [];
+  const [, fraction = "", exponent = "0"] = /^-?\d*\.?(\d*)(?:e-(\d+))?$/.exec(String(step)) ?? [];
   return Math.min(20, fraction.length + Number(exponent));
 }
 

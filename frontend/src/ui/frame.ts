@@ -1,6 +1,6 @@
 // Reads the columns of a table as they travel: numbers as little-endian float64, a bit for each missing value.
 import { type Frame, type FrameColumn, FrameColumn_Type } from "../protocol/dec/elements/dataframe";
-import { formatTime, pageLanguage } from "./format";
+import { decimalsOf, formatTime, pageLanguage } from "./format";
 
 export interface Column {
   name: string;
@@ -23,7 +23,7 @@ function readColumn(column: FrameColumn): Column {
   const isMissing = (row: number) => ((missing[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
   const value = (row: number) =>
     isMissing(row) ? null : type === FrameColumn_Type.TEXT ? (texts[row] ?? "") : (numbers[row] ?? null);
-  const show = shower(type);
+  const show = shower(type, numbers);
   return {
     name,
     index,
@@ -43,8 +43,16 @@ export function readNumbers(bytes: Uint8Array): Float64Array {
   return new Float64Array(bytes.slice().buffer, 0, bytes.length >> 3);
 }
 
-function shower(type: FrameColumn_Type): (value: number) => string {
-  const decimal = new Intl.NumberFormat(pageLanguage(), { maximumFractionDigits: 4 });
+const SAMPLE = 200; // rows that decide how many digits a column shows
+const MOST_DECIMALS = 4;
+
+function shower(type: FrameColumn_Type, numbers: Float64Array): (value: number) => string {
+  const finite = numbers.subarray(0, SAMPLE).filter(Number.isFinite);
+  const decimals = Math.max(0, ...Array.from(finite, (value) => Math.min(MOST_DECIMALS, decimalsOf(Math.abs(value)))));
+  const decimal = new Intl.NumberFormat(pageLanguage(), {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
   if (type === FrameColumn_Type.FLAG) return (value) => (value ? "✓" : "–");
   if (type === FrameColumn_Type.DATE) return (value) => formatTime(value, "date");
   if (type === FrameColumn_Type.DATETIME) return (value) => formatTime(value, "datetime");
