@@ -1,0 +1,95 @@
+"""`python -m benchmarks`: starts the server, measures every scenario, prints a table or JSON.
+
+Runs on: the command line. Exits with 1 when a scenario could not be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import urllib.request
+from importlib import metadata
+
+from benchmarks.measuring import Plan, Result, measure
+from benchmarks.server import ServerError, running_server
+from benchmarks.socket_client import RefusedError
+
+SCRIPTS = ("counter", "markdowns", "unchanged")
+VISITORS = (1, 10, 50, 200)
+HEAD = (
+    f"{'script':<10} {'visitors':>8} │ {'p50 ms':>8} {'p95 ms':>8} {'reruns/s':>8} {'msgs':>5} {'bytes':>6} "
+    f"{'deltas':>6} │ {'p50 ms':>8} {'p95 ms':>8} {'echoes/s':>8} │ {'p50':>6} {'rate':>5}"
+)
+TITLES = f"{'':<10} {'':>8} │ {'the script':<46} │ {'the floor':<26} │ ratio"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    options = parse(arguments)
+    plan = Plan(options.seconds, options.warm_up, options.rounds)
+    results: list[Result] = []
+    try:
+        with running_server(options.server, plan.people) as base_url:
+            if not options.json:
+                print(f"{describe_machine(options.server)}\n\n{TITLES}\n{HEAD}")
+            if options.profile:
+                urllib.request.urlopen(f"{base_url}/samples/begin/").close()
+            for script in options.scripts:
+                for visitors in options.visitors:
+                    results.append(asyncio.run(measure(base_url, script, visitors, plan)))
+                    if not options.json:
+                        print(line(results[-1]), flush=True)
+            if options.profile:
+                with urllib.request.urlopen(f"{base_url}/samples/end/") as answer:
+                    print(answer.read().decode())
+    except (ServerError, RefusedError, ConnectionError, LookupError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        machine = {"machine": describe_machine(options.server), "load": os.getloadavg()}
+        print(json.dumps({**machine, "results": [result.as_dict() for result in results]}, indent=2))
+    return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne")
+    parser.add_argument("--scripts", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
+    parser.add_argument("--visitors", nargs="+", type=int, default=VISITORS, metavar="N", help="sessions at once")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
+    parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before a round counts")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of script and floor; the median is reported")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--profile", action="store_true", help="sample the server's stacks (slows it down)")
+    return parser.parse_args(arguments)
+
+
+def line(result: Result) -> str:
+    """One row of the table."""
+    rerun, floor = result.rerun, result.floor
+    return (
+        f"{result.script:<10} {result.visitors:>8} │ {rerun.p50:>8.2f} {rerun.p95:>8.2f} {rerun.per_second:>8.0f} "
+        f"{rerun.messages:>5.2f} {rerun.bytes:>6.0f} {rerun.deltas:>6.2f} │ {floor.p50:>8.2f} {floor.p95:>8.2f} "
+        f"{floor.per_second:>8.0f} │ {result.latency_ratio:>5.1f}x {result.rate_ratio:>5.2f}"
+    )
+
+
+def describe_machine(server: str) -> str:
+    """What the figures depend on."""
+    parts = [
+        f"{server} {metadata.version(server)}",
+        f"Python {platform.python_version()}",
+        f"Django {metadata.version('django')}",
+        f"{os.cpu_count()} cores",
+        f"load {os.getloadavg()[0]:.1f}",
+    ]
+    return ", ".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""The measured server as a process of its own: started on a free port, ended with the harness.
+
+Runs on: the harness. Invariant: nothing outlives the `with` block, neither process nor database.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+APPLICATION = "benchmarks.site.asgi:application"
+PATIENCE = 30.0
+"""Seconds a server may take to answer."""
+
+
+class ServerError(RuntimeError):
+    """The server did not start; the text holds its log."""
+
+
+def command(server: str, port: int) -> list[str]:
+    """The command line of a server."""
+    if server == "daphne":
+        return [sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), APPLICATION]
+    deflate = ["--ws-per-message-deflate", "false"]
+    quiet = ["--log-level", "warning", "--no-access-log"]
+    return [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port), *deflate, *quiet, APPLICATION]
+
+
+@contextmanager
+def running_server(server: str, people: int) -> Iterator[str]:
+    """Start ``daphne`` or ``uvicorn`` on a fresh database; yields its address. Raises ServerError."""
+    with tempfile.TemporaryDirectory(prefix="scriptapps-bench-") as folder:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "benchmarks.site.settings",
+            "BENCHMARK_FOLDER": folder,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        }
+        prepare = [sys.executable, "-m", "benchmarks.site.prepare", str(people)]
+        subprocess.run(prepare, cwd=ROOT, env=environment, check=True)
+        port = free_port()
+        log = Path(folder) / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command(server, port), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            base_url = f"http://127.0.0.1:{port}"
+            wait_until_it_answers(base_url, process, log)
+            yield base_url
+        finally:
+            end(process)
+            sys.stderr.write(log.read_text(errors="replace"))
+
+
+def wait_until_it_answers(base_url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return as soon as the sign-in page comes. Raises ServerError when the process ends or takes too long."""
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{base_url}/login/", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+        else:
+            return
+    raise ServerError(f"The server did not answer at {base_url}:\n{log.read_text(errors='replace')}")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to end, then make it."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

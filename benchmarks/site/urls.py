@@ -1,0 +1,12 @@
+"""Addresses of the measured site."""
+
+from django.contrib.auth.views import LoginView
+from django.urls import include, path
+
+from benchmarks.site import sampling
+
+urlpatterns = [
+    path("login/", LoginView.as_view()),
+    path("apps/", include("scriptapps.urls")),
+    path("samples/<str:command>/", sampling.samples),
+]
