@@ -23,11 +23,13 @@ def dataframe(
     use_container_width: bool | None = None,
     hide_index: bool | None = None,
     column_order: Sequence[str] | None = None,
+    key: str | int | None = None,
 ) -> Placed:
     """Show a table that scrolls, to read. At most 10,000 rows are sent; the table says how many there are.
 
     ``data`` is a DataFrame, a QuerySet, an array, a list of rows (dicts, tuples, dataclasses) or a dict of columns.
     ``column_order`` names the columns to show. ``hide_index`` hides the row names, if there are any.
+    ``key`` is taken and has no effect: a table to read has no state.
     """
     table = read_table(data)
     if column_order is not None:

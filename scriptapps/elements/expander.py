@@ -17,9 +17,13 @@ def expander(
     expanded: bool = False,
     *,
     icon: str | None = None,
+    key: str | int | None = None,
     width: Width = "stretch",
 ) -> Container:
-    """Place a container that folds away. ``expanded`` is how it stands at first; then the person decides."""
+    """Place a container that folds away. ``expanded`` is how it stands at first; then the person decides.
+
+    ``key`` is taken and has no effect: a folded part is recognised by its place and label.
+    """
     plain, html = label_parts(label)
     message = schema.Expander(label=plain, label_html=html, expanded=expanded, icon=icon_text(icon))
     return container.add_container("expander", message, width=wire_width(width))

@@ -1,7 +1,7 @@
 """What a slider slides over: ints, floats, dates, times or datetimes, as numbers on the wire.
 
-Runs on: any thread (pure). Invariant: ``from_number(to_number(v)) == v``, for datetimes of 1831 to 2108 (further away to
-the millisecond). They travel as milliseconds of the wall clock since 1970-01-01, so no time zone moves them.
+Runs on: any thread (pure). Invariant: ``from_number(to_number(v)) == v``, for datetimes of 1831 to 2108 (others to the
+millisecond). They travel as milliseconds of the wall clock since 1970-01-01, so no time zone moves them.
 """
 
 from __future__ import annotations

@@ -14,9 +14,17 @@ from scriptapps.protocol import schema
 
 @container_element("tabs", "tab")
 def tabs(
-    container: Container, tabs: Sequence[str], *, width: Width = "stretch", default: str | None = None
+    container: Container,
+    tabs: Sequence[str],
+    *,
+    width: Width = "stretch",
+    default: str | None = None,
+    key: str | int | None = None,
 ) -> list[Container]:
-    """Place tabs and return one container for each label. ``default`` is the label of the one that is open at first."""
+    """Place tabs and return one container for each label. ``default`` is the label of the one that is open at first.
+
+    ``key`` is taken and has no effect: tabs are recognised by their place and labels.
+    """
     labels = list(tabs)
     if not labels or isinstance(tabs, str) or not all(isinstance(label, str) for label in labels):
         raise ScriptApiError(f"st.tabs takes a list of at least one label, not {tabs!r}.")
