@@ -24,26 +24,26 @@ _TS_OPTIONS = (
     "forceLong=number",
     "unrecognizedEnum=false",
 )
-INDEX = "frontend/src/elements/index.ts"
+# Written by the client's own generate.mjs, which its build runs.
+TABLES = ("frontend/src/elements/index.ts", "frontend/src/protocol/schema.ts")
 _NOT_SOURCES = {"node_modules", "dec", "enc", "coverage", "tests", "README.md", ".gitignore"}
 
 
 def sources(root: Path) -> Iterator[Path]:
     """What the built client depends on, apart from proto/."""
+    tables = {root / table for table in TABLES}
     for folder, folders, names in os.walk(root / "frontend"):
         folders[:] = [name for name in folders if name not in _NOT_SOURCES]
-        yield from (
-            Path(folder, name) for name in names if name not in _NOT_SOURCES and Path(folder, name) != root / INDEX
-        )
+        yield from {Path(folder, name) for name in names if name not in _NOT_SOURCES} - tables
 
 
 def outputs(root: Path) -> Iterator[Path]:
-    """What stands in the folders this step fills, and the table of elements that the client's build writes."""
+    """What stands in the folders this step fills, and the tables that the client's build writes."""
     prebuilt = os.environ.get(PREBUILT)
     for folder in [root / STATIC, *([] if prebuilt else _codec_folders(root))]:
         yield from (file for file in folder.rglob("*") if file.is_file())
     if not prebuilt:
-        yield root / INDEX
+        yield from (root / table for table in TABLES)
 
 
 def make(root: Path) -> None:
