@@ -6,6 +6,7 @@ Invariant: a session is never edited here, it is asked to act; every act needs i
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -19,6 +20,8 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -194,12 +197,12 @@ class ScriptSessionAdmin(admin.ModelAdmin):
         "who",
         "script_app",
         "liveness_badge",
-        "node",
-        "viewers",
-        "runs",
         "last_run",
-        "connected_at",
-        "last_seen",
+        "runs",
+        "viewers",
+        "connected",
+        "seen",
+        "node",
     )
     list_select_related = ("user", "script_app")
     list_filter = (
@@ -327,6 +330,16 @@ class ScriptSessionAdmin(admin.ModelAdmin):
             return "–"
         return f"{duration(obj.last_run_ms)} · {obj.last_outcome.replace('_', ' ').lower()}".rstrip(" ·")
 
+    @admin.display(description=_("connected"), ordering="connected_at")
+    def connected(self, obj: ScriptSession) -> str:
+        """When its viewer came, in the list's short form."""
+        return short_moment(obj.connected_at)
+
+    @admin.display(description=_("last seen"), ordering="last_seen")
+    def seen(self, obj: ScriptSession) -> str:
+        """When something was last heard from its viewer, in the list's short form."""
+        return short_moment(obj.last_seen)
+
     @admin.display(description=_("asked for, not yet done"))
     def pending(self, obj: ScriptSession) -> str:
         """Requests that its process has not answered."""
@@ -378,6 +391,15 @@ class SavedSnapshotAdmin(admin.ModelAdmin):
     def open_page(self, obj: SavedSnapshot) -> str:
         """A link to the frozen page."""
         return page_link(obj)
+
+
+def short_moment(moment: datetime | None) -> str:
+    """The time of day for what happened today, otherwise date and time; a dash for None."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    today = timezone.localtime().date() if timezone.is_aware(moment) else datetime.now().date()
+    return date_format(local, "H:i:s" if local.date() == today else "SHORT_DATETIME_FORMAT")
 
 
 def duration(milliseconds: float) -> str:

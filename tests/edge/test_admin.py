@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from scriptapps.admin import duration, short_moment
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession
 from scriptapps.signals import steering_requested
 
@@ -82,7 +83,8 @@ def act(client: Client, kind: str, *sessions: ScriptSession):
 
 def test_the_live_list(root, session, gone):
     [line] = rows(root.get(LIST))
-    assert line.startswith("alice Orders idle web-1 1 3 34 ms · completed")
+    assert line.endswith("web-1")
+    assert line.startswith("alice Orders idle 34 ms · completed 3 1")
 
 
 def test_anonymous_sessions_are_called_so(root, row):
@@ -387,3 +389,12 @@ def test_on_an_admin_site_of_ones_own(superuser, session, settings):
     assert (
         "/control/scriptapps/scriptsession/?script_app" in client.get("/control/scriptapps/scriptapp/").content.decode()
     )
+
+
+def test_moments_and_durations_are_short(settings):
+    settings.TIME_ZONE = "UTC"
+    now = timezone.now()
+    assert short_moment(now) == now.strftime("%H:%M:%S")
+    assert "2020" in short_moment(now.replace(year=2020, day=1))
+    assert short_moment(None) == "–"
+    assert [duration(value) for value in (34.4, 2_100, 185_000)] == ["34 ms", "2.1 s", "3 min 5 s"]
