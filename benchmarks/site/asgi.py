@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 from django.core.asgi import get_asgi_application
-from scriptapps.routing import with_script_apps
 
 from benchmarks.site.echo import EchoConsumer
+from scriptapps.routing import with_script_apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.site.settings")
 

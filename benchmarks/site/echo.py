@@ -21,6 +21,7 @@ class EchoConsumer(AsyncConsumer):
     """Answers each ClientMessage with one ServerMessage; ``?bytes=`` says how long it is to be."""
 
     channel_layer_alias: Any = None
+    filling = ""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Channels' own would visit the one shared database thread for every message."""
