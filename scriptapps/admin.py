@@ -9,11 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_permission_codename, get_user_model
-from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -26,7 +24,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps.access import AccessRule, AccessRuleError
+from scriptapps.forms import ScriptAppForm
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, ScriptSessionQuerySet, live_since
 from scriptapps.registry import registry
 
@@ -54,33 +52,6 @@ def page_link(obj: ScriptApp | SavedSnapshot) -> str:
         return format_html('<a href="{}">{}</a>', obj.get_absolute_url(), gettext("Open"))
     except NoReverseMatch:
         return "–"
-
-
-class ScriptAppForm(forms.ModelForm):
-    """Refuses rules that would let nobody in by mistake."""
-
-    class Meta:
-        model = ScriptApp
-        fields = ("title", "enabled", "access", "permission", "groups", "deadline_seconds")
-
-    def clean(self) -> dict[str, Any]:
-        """A permission has to exist, groups have to be chosen, when the rule is about them."""
-        cleaned = super().clean() or {}
-        if cleaned.get("access") == ScriptApp.Access.GROUPS and not cleaned.get("groups"):
-            self.add_error("groups", gettext("Choose at least one group."))
-        if cleaned.get("access") == ScriptApp.Access.PERMISSION:
-            self._check_permission(cleaned.get("permission", "").strip())
-        return cleaned
-
-    def _check_permission(self, name: str) -> None:
-        try:
-            AccessRule.for_permission(name)
-        except AccessRuleError:
-            self.add_error("permission", gettext("A permission reads app_label.codename."))
-            return
-        app_label, _dot, codename = name.partition(".")
-        if not Permission.objects.filter(content_type__app_label=app_label, codename=codename).exists():
-            self.add_error("permission", gettext("There is no such permission."))
 
 
 @admin.register(ScriptApp)
