@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from scriptapps.deltas.matching import match_siblings
 from scriptapps.deltas.node import Node
-from scriptapps.errors import StopScript
+from scriptapps.errors import ScriptApiError, StopScript
 
 MAIN, SIDEBAR = 1, 2
 PROPS, VALUE, WIDTH = 1, 2, 4
@@ -93,9 +93,10 @@ class PageTree:
         ``force_value`` says that the script changed it.
         """
         with self.lock:
-            if run != self.run:
-                raise StopScript("ABANDONED")
+            self._accept(run)
             parent = parent.resolve()
+            if parent.gone:
+                return self._lost(Node(kind, props, widget_id, value, width))
             old = self._next_old(parent)
             if (
                 old is not None
@@ -115,8 +116,7 @@ class PageTree:
     def replace(self, run: int, node: Node, kind: str, props: bytes, width: str = "") -> Node:
         """Put another element where ``node`` is."""
         with self.lock:
-            if run != self.run:
-                raise StopScript("ABANDONED")
+            self._accept(run)
             node = node.resolve()
             if node.kind == kind and not node.is_container and not node.widget_id:
                 self._update(node, props, node.value, width)
@@ -125,7 +125,7 @@ class PageTree:
             fresh.run = run
             parent = node.parent
             if node.gone or parent is None:
-                return fresh
+                return self._lost(fresh)
             siblings = parent.pending if node in parent.pending else parent.children
             index = siblings.index(node)
             if node.number:
@@ -133,13 +133,13 @@ class PageTree:
                 self._attach(fresh, parent, index)
             else:
                 siblings[index], fresh.parent = fresh, parent
+                self._lost(node)
             return fresh
 
     def update_props(self, run: int, node: Node, props: bytes) -> None:
         """Give a container that is placed other properties; what is in it stays."""
         with self.lock:
-            if run != self.run:
-                raise StopScript("ABANDONED")
+            self._accept(run)
             node = node.resolve()
             if not node.gone:
                 self._update(node, props, node.value, node.width)
@@ -152,25 +152,28 @@ class PageTree:
             if node.gone or parent is None:
                 return
             if node in parent.pending:
-                parent.pending.remove(node)
+                parent.pending.remove(self._lost(node))
             elif node.number:
                 self._settle(parent)
                 index = parent.children.index(node)
                 self._remove(node)
                 parent.cursor -= index < parent.cursor
             elif node in parent.children:
-                parent.children.remove(node)
+                parent.children.remove(self._lost(node))
                 parent.cursor -= 1
 
     def clear(self, node: Node) -> None:
         """Remove all children of a container."""
         with self.lock:
             node = node.resolve()
-            node.pending.clear()
-            for child in list(node.children):
+            if node.gone:
+                return
+            for child in [*node.children, *node.pending]:
                 if child.number:
                     self._remove(child)
-            node.children, node.cursor = [], 0
+                else:
+                    self._lost(child)
+            node.children, node.pending, node.cursor = [], [], 0
 
     def close_block(self, node: Node) -> None:
         """A block that was opened a second time in one run ends: what it did not place again goes."""
@@ -206,6 +209,14 @@ class PageTree:
             stack.extend(reversed(node.children))
 
     # -- placing, with the lock held -------------------------------------------------------------------------------
+
+    def _accept(self, run: int) -> None:
+        """Raises unless ``run`` is the one that may write."""
+        if run == self.run:
+            return
+        if self.run < 0:
+            raise StopScript("ABANDONED")
+        raise ScriptApiError("The run that placed this is over: place it again in each run instead of keeping it.")
 
     @staticmethod
     def _next_old(parent: Node) -> Node | None:
@@ -249,7 +260,7 @@ class PageTree:
         elif old.number:
             self._remove(old)
         else:
-            parent.children.clear()
+            parent.children.remove(self._lost(old))
         if parent.number:
             self._attach(node, parent, 0)
         else:
@@ -267,7 +278,9 @@ class PageTree:
     def _continue(self, old: Node, props: bytes, value: Any, width: str) -> None:
         old.run = self.run
         if old.is_container:
-            old.cursor, old.pending = 0, []
+            for child in old.pending:
+                self._lost(child)
+            old.cursor, old.pending, old.reopened = 0, [], False
         if old.props != props or old.value != value or old.width != width:
             self._update(old, props, value, width)
 
@@ -318,6 +331,10 @@ class PageTree:
         node.parent.children.remove(node)
         for listener in self.listeners:
             listener.node_removed(node)
+        self._lost(node)
+
+    def _lost(self, node: Node) -> Node:
+        """The node and what is in it are not, or no more, on the page; handles to them have no effect."""
         stack = [node]
         while stack:
             current = stack.pop()
@@ -325,6 +342,8 @@ class PageTree:
             if self.widgets.get(current.widget_id) is current:
                 del self.widgets[current.widget_id]
             stack.extend(current.children)
+            stack.extend(current.pending)
+        return node
 
     # -- settling, with the lock held ------------------------------------------------------------------------------
 
