@@ -179,9 +179,10 @@ class NodeBeat:
         now = time.monotonic()
         if checked is None:
             self._checked[session.session_id] = now
-        elif now - checked > scriptapps_settings.REVALIDATE_SECONDS:
-            if self.revalidate([session])[session] is not Verdict.OK:
-                raise StopScript("REFUSED")
+            return
+        overdue = now - checked > scriptapps_settings.REVALIDATE_SECONDS
+        if overdue and self.revalidate([session])[session] is not Verdict.OK:
+            raise StopScript("REFUSED")
 
     # -- tidying ---------------------------------------------------------------------------------------------------
 

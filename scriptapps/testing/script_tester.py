@@ -125,7 +125,7 @@ class ScriptTester:
 
     @classmethod
     def from_file(cls, path: str | Path, *, user: Any = None, session_key: str | None = None) -> ScriptTester:
-        """A tester for a script file. ``user`` becomes ``st.user``, ``session_key`` is what ``st.session_key()`` says."""
+        """A tester for a file. ``user`` becomes ``st.user``, ``session_key`` is what ``st.session_key()`` returns."""
         file = Path(path).resolve()
         install_roots([file.parent])
         return cls._make(lambda: Script.from_file(file), file.stem, user, session_key)
