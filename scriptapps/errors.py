@@ -60,3 +60,11 @@ class StopScript(ScriptControl):
 
 class RerunScript(ScriptControl):
     """Ends the run here and starts it again from the top."""
+
+
+class NotDurableError(ScriptAppsError):
+    """A value cannot be stored, or what was stored cannot be read back here. ``str()`` is the reason."""
+
+
+class LeaseLostError(ScriptAppsError):
+    """Another process has taken the session over; nothing of this one is stored any more."""
