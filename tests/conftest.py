@@ -71,15 +71,21 @@ def build_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def clean_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources as in a fresh clone."""
-    return copy_sources(tmp_path_factory.mktemp("clean") / "sources")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources as in a fresh clone; nothing is built in here."""
+    return copy_sources(tmp_path_factory.mktemp("pristine"))
+
+
+@pytest.fixture(scope="session")
+def clean_sources(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which `built_wheel` is built."""
+    return Path(shutil.copytree(pristine, tmp_path_factory.mktemp("clean") / "sources"))
 
 
 @pytest.fixture
-def clean_sources_again(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clean_sources_again(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second clone, in a folder of another name: for what must not depend on the first."""
-    return copy_sources(tmp_path_factory.mktemp("another_place"))
+    return Path(shutil.copytree(pristine, tmp_path_factory.mktemp("another_place") / "checkout"))
 
 
 @pytest.fixture(scope="session")
