@@ -3,6 +3,7 @@
 # access: signed-in
 import math
 from datetime import date, time, timedelta
+from time import sleep
 
 from scriptapps import st
 
@@ -106,6 +107,9 @@ with messages:
         st.write("products.csv")
     if st.button("Toast"):
         st.toast("A toast, for a moment")
+    if st.button("Spinner"):
+        with st.spinner("Turning for two seconds"):
+            sleep(2)
 
 with data:
     st.metric("Revenue", "€4.82 M", "12.4 %", border=True, chart_data=[3, 4, 6, 5, 7, 8, 8, 10])
@@ -134,4 +138,4 @@ with charts:
     ]
     st.line_chart(waves, x="Hour", y=["Web", "Store", "Partner"], y_label="Orders")
     st.bar_chart([{"Region": "North", "Web": 30, "Store": 22}, {"Region": "West", "Web": 41, "Store": 18}], x="Region")
-    st.bar_chart({"Lamps": [30], "Chairs": [22], "Bowls": [41]}, horizontal=True)
+    st.bar_chart({"Thing": ["Lamps", "Chairs", "Bowls"], "Sold": [30, 22, 41]}, x="Thing", y="Sold", horizontal=True)
