@@ -3,7 +3,6 @@ import { render } from "preact";
 import { LivePage } from "./page/live_page";
 import { Page } from "./page/page";
 import { readSettings } from "./page/page_settings";
-import { loadStrings } from "./strings";
 import css from "./styles/app.css";
 
 const sheet = new CSSStyleSheet();
@@ -15,7 +14,10 @@ class ScriptAppElement extends HTMLElement {
   connectedCallback(): void {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
-    if (this.parentElement === document.body) this.classList.add("full");
+    if (this.parentElement === document.body) {
+      this.classList.add("full");
+      this.style.setProperty("--top", `${this.offsetTop}px`);
+    }
     const page = new LivePage(readSettings(this));
     render(<Page page={page} inMain={this.closest("main") !== null} />, shadow);
     this.#stop = page.start();
@@ -27,5 +29,4 @@ class ScriptAppElement extends HTMLElement {
   }
 }
 
-loadStrings();
 if (!customElements.get("script-app")) customElements.define("script-app", ScriptAppElement);

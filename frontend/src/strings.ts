@@ -9,7 +9,6 @@ const english = {
   clear_cache_question: "Clear everything this script app has cached?",
   close: "Close",
   close_session: "Close session",
-  columns_cut: "The first {shown} of {total} rows",
   copied: "Copied",
   copy: "Copy",
   decrease: "Decrease",
@@ -43,6 +42,7 @@ const english = {
   reload: "Reload",
   remove: "Remove {label}",
   rerun: "Rerun",
+  rows_cut: "The first {shown} of {total} rows",
   run_on_save: "Run on save",
   running: "Running",
   save_snapshot: "Save snapshot",
@@ -70,15 +70,15 @@ const english = {
 
 export type StringName = keyof typeof english;
 
-let catalogue: Record<StringName, string> = english;
+let catalogue: Record<StringName, string> | undefined;
 
-/** Reads the page's translations, if it has any. */
-export function loadStrings(): void {
+function load(): Record<StringName, string> {
   const block = document.getElementById("scriptapps-strings");
-  if (block?.textContent) catalogue = { ...english, ...JSON.parse(block.textContent) };
+  return block?.textContent ? { ...english, ...JSON.parse(block.textContent) } : english;
 }
 
 /** The text with its {names} filled in. */
 export function t(name: StringName, values: Record<string, string | number> = {}): string {
+  catalogue ??= load();
   return catalogue[name].replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
 }

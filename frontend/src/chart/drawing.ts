@@ -1,9 +1,9 @@
 // Draws a chart of a given size: grid, axes, marks. Returns where things are, for the pointer and the keyboard.
 import { type Chart, Chart_Mark } from "../protocol/dec/elements/chart";
+import { svg } from "../ui/dom";
 import { pageLanguage } from "../ui/format";
 import { type ChartData, extent, type Series } from "./chart_data";
 import { niceTicks, numberFormat, type Tick, timeTicks } from "./scales";
-import { svg } from "./svg";
 
 export interface Drawing {
   element: SVGSVGElement;

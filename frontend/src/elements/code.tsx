@@ -6,10 +6,9 @@ export function Code({ props: { body, language, lineNumbers, wrapLines, height }
   const lines = body.replace(/\n$/, "").split("\n");
   return (
     <div class="code">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <pre
         tabIndex={0}
-        aria-label={language || undefined}
+        data-language={language || undefined}
         data-wrap={wrapLines || undefined}
         style={height ? { height: `${height}px` } : undefined}
       >

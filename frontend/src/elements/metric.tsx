@@ -14,12 +14,14 @@ export function Metric({ props }: View<Props>) {
         <Label text={label} html={labelHtml} />
         <Help html={helpHtml} of={label} />
       </div>
-      <div class="metric-value">{value}</div>
+      <div class="metric-value">
+        <bdi>{value}</bdi>
+      </div>
       {delta ? (
         <div class={`delta ${TONES[tone] ?? "neutral"}`}>
           <span class="unseen">{direction < 0 ? "−" : direction > 0 ? "+" : ""}</span>
           {direction ? <span aria-hidden="true">{direction > 0 ? "▲" : "▼"} </span> : null}
-          {delta}
+          <bdi>{delta}</bdi>
         </div>
       ) : null}
       {chart.length > 1 ? <Sparkline values={chart} type={chartType} /> : null}

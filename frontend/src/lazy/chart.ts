@@ -1,10 +1,10 @@
 // line_chart, bar_chart, area_chart: an SVG of our own. Loaded on first use, self-contained, no framework.
 import { type ChartData, readChart } from "../chart/chart_data";
 import { type Drawing, draw, seriesColor } from "../chart/drawing";
-import { html, svg } from "../chart/svg";
 import { type Chart, Chart_Mark } from "../protocol/dec/elements/chart";
 import { Chart as ChartSchema } from "../protocol/schema";
 import css from "../styles/chart.css";
+import { html, svg } from "../ui/dom";
 import type { LazyElement, LazyView } from "../ui/view";
 
 const DEFAULT_HEIGHT = 300;

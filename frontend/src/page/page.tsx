@@ -60,6 +60,7 @@ export function Page({ page, inMain }: Props) {
               </div>
             </aside>
           ) : null}
+          {/* biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: the close button has the keyboard */}
           {open ? <div class="scrim" onClick={() => sidebar.set(false)} /> : null}
           <div class="body">
             <TopBar page={page}>

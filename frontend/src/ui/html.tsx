@@ -17,7 +17,6 @@ interface Props {
 export function Html({ html, inline = false, class: name = "" }: Props) {
   const inner = useMemo(() => ({ __html: policy ? policy.createHTML(html) : html }), [html]);
   const Tag = inline ? "span" : "div";
-  // biome-ignore lint/security/noDangerouslySetInnerHtml: this is the one function that does
   return <Tag class={`html ${name}`} dangerouslySetInnerHTML={inner} />;
 }
 

@@ -1,4 +1,4 @@
-// Makes SVG and HTML elements.
+// Makes SVG and HTML elements, for the files that are loaded on first use and have no framework.
 type Attributes = Record<string, string | number | undefined>;
 
 export function svg<K extends keyof SVGElementTagNameMap>(
