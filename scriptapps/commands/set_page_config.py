@@ -36,6 +36,6 @@ def set_page_config(
     run.check()
     run.session.set_page_config(
         schema.PageConfig(
-            title=page_title or "", icon=page_icon or "", layout=layout or "", sidebar=initial_sidebar_state or ""
+            title=str(page_title or ""), icon=page_icon or "", layout=layout or "", sidebar=initial_sidebar_state or ""
         )
     )

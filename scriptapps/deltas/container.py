@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 from scriptapps.deltas.element_methods import ElementMethods
 from scriptapps.deltas.node import Node
 from scriptapps.deltas.page_tree import PageTree
+from scriptapps.errors import ScriptApiError
 
 current_container: ContextVar[Container] = ContextVar("scriptapps_container")
 
@@ -105,3 +106,7 @@ class Placed(Container):
     def _place(self, kind: str, props: bytes, width: str) -> Node:
         self.node = self.run.tree.replace(self.run.number, self.node, kind, props, width)
         return self.node
+
+    def add_value_element(self, kind: str, props: bytes, widget_id: str, value: Any, forced: bool, width: str) -> Node:
+        """Refused: raises ScriptApiError."""
+        raise ScriptApiError(f"An element cannot be replaced by a {kind}; place st.empty() and put the widget into it.")

@@ -49,5 +49,5 @@ def _props(text: str, level: str, icon: str | None, title: str | None) -> bytes:
         level=schema.Alert.Level.Value(level),
         html=block_html(clean_text(text)),
         icon=icon_text(icon),
-        title=title or "",
+        title=str(title or ""),
     ).SerializeToString()

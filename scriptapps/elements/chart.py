@@ -109,8 +109,8 @@ def _message(
     return schema.Chart(
         mark=schema.Chart.Mark.Value(mark),
         frame=drawn.frame(),
-        x_label=(x or "") if x_label is None else x_label,
-        y_label=(y if isinstance(y, str) else "") if y_label is None else y_label,
+        x_label=(x or "") if x_label is None else str(x_label),
+        y_label=(y if isinstance(y, str) else "") if y_label is None else str(y_label),
         height=wire_height(height),
         stack=STACKS[stack],
         colors=[] if group else series_colors(color, len(drawn.names) - 1),

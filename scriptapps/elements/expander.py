@@ -24,6 +24,6 @@ def expander(
 
     ``key`` is taken and has no effect: a folded part is recognised by its place and label.
     """
-    plain, html = label_parts(label)
+    plain, html = label_parts(str(label))
     message = schema.Expander(label=plain, label_html=html, expanded=expanded, icon=icon_text(icon))
     return container.add_container("expander", message, width=wire_width(width))

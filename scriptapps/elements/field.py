@@ -17,17 +17,18 @@ VISIBILITIES = ("visible", "hidden", "collapsed")
 
 
 def make_field(
-    label: str, help: str | None = None, disabled: bool = False, label_visibility: LabelVisibility = "visible"
+    label: object, help: str | None = None, disabled: bool = False, label_visibility: LabelVisibility = "visible"
 ) -> schema.Field:
     """The message part that all widgets share. Raises ScriptApiError."""
-    if not isinstance(label, str):
+    if label is None or isinstance(label, bytes | list | tuple | dict | set):
         raise ScriptApiError(f"label must be a text, not {type(label).__name__}: {label!r}.")
     check_choice("label_visibility", label_visibility, VISIBILITIES)
-    plain, html = label_parts(label)
+    # A translation that is looked up late is no str, but its text is.
+    plain, html = label_parts(str(label))
     return schema.Field(
         label=plain,
         label_html=html,
-        help_html=help_html(help or ""),
+        help_html=help_html(str(help or "")),
         disabled=bool(disabled),
         visibility=VISIBILITIES.index(label_visibility),
     )

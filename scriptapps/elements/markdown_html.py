@@ -77,7 +77,6 @@ def clean_text(body: object) -> str:
     return textwrap.dedent(str(body)).strip()
 
 
-@remembered
 def block_html(text: str, unsafe_html: bool = False) -> str:
     """HTML of a whole Markdown text. With ``unsafe_html`` its tags are kept as far as the allow-list knows them."""
     html = sanitise(_html_parser.render(text)) if unsafe_html else str(_safe_parser.render(text))

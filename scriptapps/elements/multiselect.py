@@ -51,7 +51,7 @@ def multiselect(
     message = schema.Multiselect(
         field=make_field(label, help, disabled, label_visibility),
         options=choices.labels,
-        placeholder=placeholder or "",
+        placeholder=str(placeholder or ""),
         max_selections=max_selections or 0,
         accept_new_options=accept_new_options,
     )

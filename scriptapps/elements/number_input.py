@@ -51,7 +51,7 @@ def number_input(
         step=entry.step,
         integer=entry.integer,
         format=format or "",
-        placeholder=placeholder or "",
+        placeholder=str(placeholder or ""),
         clearable=entry.default is None,
     )
     return add_widget(
@@ -59,7 +59,6 @@ def number_input(
         "number_input",
         message,
         identity=(label, help, entry, format, placeholder),
-        keyed_identity=(entry.integer,),
         default=entry.default,
         deserialize=entry.read,
         serialize=entry.write,

@@ -44,7 +44,7 @@ def selectbox(
     message = schema.Selectbox(
         field=make_field(label, help, disabled, label_visibility),
         options=choices.labels,
-        placeholder=placeholder or "",
+        placeholder=str(placeholder or ""),
         clearable=index is None,
         accept_new_options=accept_new_options,
     )

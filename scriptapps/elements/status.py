@@ -30,7 +30,7 @@ class StatusContainer(Container):
         """Change what is given; the rest stays."""
         self.run.check()
         if label is not None:
-            self._message.label, self._message.label_html = label_parts(label)
+            self._message.label, self._message.label_html = label_parts(str(label))
         if state is not None:
             check_choice("state", state, STATES)
             self._message.state = state
@@ -62,6 +62,6 @@ def status(
     ``status.update(label=..., state=..., expanded=...)`` changes it; ``state`` is "running", "complete" or "error".
     """
     check_choice("state", state, STATES)
-    plain, html = label_parts(label)
+    plain, html = label_parts(str(label))
     message = schema.Status(label=plain, label_html=html, state=state, expanded=expanded)
     return StatusContainer(container.add_container("status", message, width=wire_width(width)), message)

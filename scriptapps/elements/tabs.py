@@ -25,8 +25,8 @@ def tabs(
 
     ``key`` is taken and has no effect: tabs are recognised by their place and labels.
     """
-    labels = list(tabs)
-    if not labels or isinstance(tabs, str) or not all(isinstance(label, str) for label in labels):
+    labels = [] if isinstance(tabs, str) else [str(label) for label in tabs]
+    if not labels:
         raise ScriptApiError(f"st.tabs takes a list of at least one label, not {tabs!r}.")
     if default is not None and default not in labels:
         raise ScriptApiError(f"default={default!r} is not among the tabs {labels!r}.")

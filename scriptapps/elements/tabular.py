@@ -71,7 +71,7 @@ def read_table(data: Any, limit: int = MOST_ROWS) -> Table:
 def _reader_of(data: Any) -> Callable[[Any, int], Columns] | None:
     package = type(data).__module__.partition(".")[0]
     name = type(data).__name__
-    reader = _READERS.get((package, name)) or (_read_pandas if package == "pandas" and hasattr(data, "iloc") else None)
+    reader = _READERS.get((package, name)) or (_read_pandas if _is_like_pandas(data) else None)
     if reader is not None:
         return reader
     if package == "numpy" and name == "ndarray" and data.ndim:
@@ -79,6 +79,10 @@ def _reader_of(data: Any) -> Callable[[Any, int], Columns] | None:
     if isinstance(data, type):
         return None
     return _read_through_pandas if hasattr(data, "to_pandas") or hasattr(data, "__dataframe__") else None
+
+
+def _is_like_pandas(data: Any) -> bool:
+    return hasattr(data, "iloc") and hasattr(data, "index") and not isinstance(data, type)
 
 
 def _read_pandas(data: Any, limit: int) -> Columns:

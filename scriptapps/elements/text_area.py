@@ -39,7 +39,7 @@ def text_area(
     text = TextValue.check(label, value, max_chars)
     message = schema.TextArea(
         field=make_field(label, help, disabled, label_visibility),
-        placeholder=placeholder or "",
+        placeholder=str(placeholder or ""),
         max_chars=text.max_chars,
         height=wire_height(height),
     )

@@ -44,7 +44,7 @@ def text_input(
     is_password = type == "password"
     message = schema.TextInput(
         field=make_field(label, help, disabled, label_visibility),
-        placeholder=placeholder or "",
+        placeholder=str(placeholder or ""),
         max_chars=text.max_chars,
         password=is_password,
         autocomplete=("new-password" if is_password else "") if autocomplete is None else autocomplete,

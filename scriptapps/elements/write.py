@@ -53,6 +53,9 @@ def _as_markdown(value: Any, unsafe_allow_html: bool) -> str | None:
     """The text of what is shown in the line with other texts, None for what is an element of its own."""
     if isinstance(value, str):
         return value
+    if hasattr(type(value), "casefold"):
+        # Acts like a text: a translation that is looked up late, a UserString.
+        return str(value)
     if isinstance(value, io.StringIO):
         return value.getvalue()
     if _is_element_of_its_own(value):

@@ -18,6 +18,7 @@ from scriptapps.protocol.values import Wire
 from scriptapps.runtime.run_context import RunContext
 
 MISSING: Any = object()
+PLAIN = (str, int, float, tuple, type(None))
 MAX_CLICKS = 64
 """Clicks of one button that may wait at the same time."""
 
@@ -156,7 +157,9 @@ class WidgetStore:
 
 def make_widget_id(kind: str, key: str | None, identity: Sequence[object]) -> str:
     """A stable id: equal for equal kind, key and identity in every run and process."""
-    digest = hashlib.blake2b(repr((kind, key, *identity)).encode(), digest_size=9)
+    # What is not plain counts by its text: a repr may be a memory address, another one in each run.
+    plain = [item if isinstance(item, PLAIN) else str(item) for item in identity]
+    digest = hashlib.blake2b(repr((kind, key, *plain)).encode(), digest_size=9)
     return f"{kind}-{digest.hexdigest()}"
 
 

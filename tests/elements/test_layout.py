@@ -59,7 +59,8 @@ def test_a_place_for_one_element(page: Page) -> None:
         ("st.container(height=-5)", "height must be"),
         ("st.text('a', width='wide')", "width must be"),
         ("st.button('a', type='big')", "type must be one of"),
-        ("st.checkbox(5)", "label must be a text"),
+        ("st.checkbox(None)", "label must be a text"),
+        ("st.text('a').checkbox('b')", "st.empty()"),
         ("st.text_input('a', label_visibility='gone')", "label_visibility"),
         ("st.status('a', state='done')", "state must be one of"),
         ("st.toast('a', duration='ages')", "duration must be"),
@@ -132,6 +133,20 @@ def test_toasts_are_no_part_of_the_page(page: Page) -> None:
     [toast] = tester.toasts
     assert (toast.body_html, toast.icon, toast.seconds) == ("<em>a</em> &lt;b&gt;", "🍞", 10)
     assert not tester.elements
+
+
+LATE = "class Late:\n    def __init__(self, text): self.text = text\n    def __str__(self): return self.text\n"
+
+
+def test_translations_that_are_looked_up_late_are_texts(page: Page) -> None:
+    tester = page(
+        LATE + "st.text(st.text_input(Late('Name'), help=Late('h'), placeholder=Late('p')))\nst.expander(Late('E'))\n"
+        "st.tabs([Late('T')])\nst.title(Late('A'))\nst.info('b', title=Late('c'))"
+    )
+    tester.get(label="Name").set_value("Ada")
+    tester.run()
+    assert not tester.exceptions
+    assert tester.find("text")[0].props.body == "Ada"
 
 
 def test_widths(page: Page) -> None:

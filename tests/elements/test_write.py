@@ -18,6 +18,7 @@ from tests.elements.conftest import Page
     ("argument", "kind", "content"),
     [
         ("'**a**'", "markdown", "<p><strong>a</strong></p>"),
+        ("__import__('collections').UserString('*a*')", "markdown", "<p><em>a</em></p>"),
         ("5", "markdown", "<p><code>5</code></p>"),
         ("None", "markdown", "<p><code>None</code></p>"),
         ("type('T', (), {'__str__': lambda self: 'a`b'})()", "markdown", "<p><code>a`b</code></p>"),
