@@ -31,15 +31,37 @@ def encode_column(name: str, values: Any, *, index: bool = False) -> schema.Fram
     if kind is not None and not _has_large_ints(values):
         _fill_from_array(column, values, kind)
     else:
-        _fill(column, values.tolist() if hasattr(values, "tolist") else values)
+        _fill(column, listed(values))
     return column
 
 
 def is_missing(value: Any) -> bool:
     """None, NaN and what data libraries use for them."""
+    kind = type(value)
+    if kind is float:
+        return bool(value != value)
+    if kind is int or kind is str:
+        return False
     if isinstance(value, Decimal):
         return value.is_nan()
-    return type(value).__name__ in NO_VALUE_TYPES or (isinstance(value, float) and value != value)
+    return kind.__name__ in NO_VALUE_TYPES or (isinstance(value, float) and value != value)
+
+
+def column_kind(values: Any) -> str:
+    """The name of the type that a column gets, "EMPTY" if no value is there."""
+    kind = NUMPY_TYPES.get(getattr(getattr(values, "dtype", None), "kind", ""))
+    if kind is not None and len(values):
+        return "TEXT" if _has_large_ints(values) else kind
+    present = [value for value in values if not is_missing(value)]
+    return _kind_of(present) if present else "EMPTY"
+
+
+def listed(values: Any) -> list[Any]:
+    """The values as Python's own."""
+    if getattr(getattr(values, "dtype", None), "kind", "") == "M":
+        # Nanoseconds would become ints.
+        values = values.astype("datetime64[us]")
+    return list(values.tolist() if hasattr(values, "tolist") else values)
 
 
 def _fill(column: schema.FrameColumn, values: Sequence[Any]) -> None:

@@ -3,7 +3,7 @@
 Runs on: pytest, no database.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pandas
@@ -40,6 +40,12 @@ def test_row_names_are_x() -> None:
     assert drawn(data) == {"": ["p", "q"], "a": [1, 2]}
 
 
+def test_moments_of_pandas_are_x() -> None:
+    moments = pandas.to_datetime(["2024-01-02", "2024-01-01"]).as_unit("ns")
+    read = drawn(pandas.DataFrame({"n": [1, 2]}, index=moments))
+    assert read == {"": [datetime(2024, 1, 1), datetime(2024, 1, 2)], "n": [2, 1]}
+
+
 def test_lines_run_in_the_order_of_x_and_bars_in_the_order_of_the_data() -> None:
     data = {"d": [date(2024, 1, 2), date(2024, 1, 1), None], "n": [1, 2, 3]}
     assert drawn(data, "d")["n"] == [2, 1]
@@ -66,7 +72,7 @@ def test_columns_that_are_not_there(arguments: tuple[Any, ...], words: str) -> N
 
 
 def test_nothing_to_draw() -> None:
-    with pytest.raises(ScriptApiError, match="no column of numbers"):
+    with pytest.raises(ScriptApiError, match="has numbers to draw"):
         drawn({"a": ["x"]})
     assert drawn({"a": []}) == {"": []}
     assert drawn(None) == {"": []}
