@@ -18,11 +18,12 @@ import threading
 import time
 from collections import deque
 
-from scriptapps.errors import StopScript, TooManyRunsAbandonedError
+from scriptapps.errors import TooManyRunsAbandonedError
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.main_module import install_main_module
+from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.options import RuntimeOptions
-from scriptapps.runtime.runner import MESSAGES, RunGuard, announce, run_once
+from scriptapps.runtime.runner import MESSAGES, BrokenOff, RunGuard, announce, run_once
 from scriptapps.runtime.signal import install_cooperative_sleep
 
 logger = logging.getLogger("scriptapps.engine")
@@ -39,10 +40,6 @@ SWITCH_INTERVAL = 0.0005
 def _raise_in(thread_id: int, exception: type[BaseException] | None) -> None:
     target = ctypes.py_object(exception) if exception is not None else None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), target)
-
-
-class _BrokenOff(StopScript):
-    """What step 2 of the ladder raises; its reason is told by the session's signal."""
 
 
 class ThreadEngine:
@@ -74,8 +71,11 @@ class ThreadEngine:
                 raise TooManyRunsAbandonedError(
                     f"{self.abandoned} runs of this process could not be stopped. Restart it; it takes no new runs."
                 )
+            if session in self._background and not background:
+                self._background.remove(session)
             (self._background if background else self._interactive).append(session)
-            if self._idle:
+            # An idle thread that was woken already will not take a second session.
+            if len(self._interactive) + len(self._background) <= self._idle:
                 self._condition.notify()
             elif self._workers < self.options.workers:
                 self._start_worker_locked()
@@ -102,7 +102,7 @@ class ThreadEngine:
             running = list(self._running.values())
             self._condition.notify_all()
         for session in running:
-            session.signal.stop("STOPPED")
+            session.break_off(session.run, "STOPPED")
         self._watch.set()
 
     @property
@@ -136,14 +136,14 @@ class ThreadEngine:
                 more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
             except BaseException:  # a mistake of ours must not cost a thread of the pool
                 logger.exception("The run of session %s broke the runner", session.session_id)
-                more = False
+                more = guard.run is not None and session.finish_run(guard.run, "FAILED", 0.0, ack=True)
             with self._condition:
                 self._running.pop(guard, None)
                 self._stops.pop(guard, None)
                 if guard.broken_off and not guard.abandoned:
                     self._workers -= 1
             if more:
-                self.submit(session)
+                session.submit()
             if guard.broken_off or guard.abandoned:
                 return
 
@@ -171,7 +171,10 @@ class ThreadEngine:
                 wait = self._look_locked(time.monotonic())
             self._watch.wait(wait)
             self._watch.clear()
-            self._step()
+            try:
+                self._step()
+            except Exception:  # without a supervisor nothing could be stopped any more
+                logger.exception("The supervisor could not look after the runs; it tries again")
 
     def _look_locked(self, now: float) -> float:
         """Seconds until something may have to be done."""
@@ -205,20 +208,23 @@ class ThreadEngine:
             if guard in stops:
                 self._climb(guard, session, now - stops[guard])
             elif now - guard.started >= session.deadline:
-                session.signal.stop("DEADLINE")
+                session.break_off(guard.run, "DEADLINE")
                 self.stop(session)
             elif session in hogs:
                 session.signal.throttle()
 
     def _climb(self, guard: RunGuard, session: LiveSession, stopping_for: float) -> None:
-        self.options.cancel_query(guard.thread_id)
+        with guard.lock:
+            # Never a query of the run that comes next on this thread.
+            if not guard.left:
+                self.options.cancel_query(guard.thread_id)
         if stopping_for >= self.options.abandon_grace:
             self._abandon(guard, session)
         elif stopping_for >= self.options.stop_grace and not guard.broken_off:
             with guard.lock:
                 if guard.inside:
                     guard.broken_off = True
-                    _raise_in(guard.thread_id, _BrokenOff)
+                    _raise_in(guard.thread_id, BrokenOff)
 
     def _abandon(self, guard: RunGuard, session: LiveSession) -> None:
         with guard.lock:
@@ -226,6 +232,7 @@ class ThreadEngine:
             if not guard.inside or run is None or guard.abandoned:
                 return
             guard.abandoned = run.dead = True
+        run_gate.give_up(guard.hold)
         session.tree.abandon_run()
         with self._condition:
             self._running.pop(guard, None)
@@ -237,7 +244,7 @@ class ThreadEngine:
         more = session.finish_run(run, "ABANDONED", milliseconds, ack=True)
         announce(session, run.run_id, "ABANDONED", milliseconds, MESSAGES["ABANDONED"])
         if more:
-            self.submit(session)
+            session.submit()
 
 
 class InlineEngine:

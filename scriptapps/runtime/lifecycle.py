@@ -7,7 +7,7 @@ Runs on: any thread, under the live session's lock. Invariant: what is not in th
          ^                   ^                     |                             |
          |                   +---------------------+ finish, a request waits     |
          +-----------------------------------------------------------------------+
-        QUEUED -- refuse --> IDLE (the process takes no runs)
+        QUEUED -- refuse --> IDLE (the process takes no runs, or the waiting run was stopped)
         any state -- close --> CLOSED (for good)
 """
 

@@ -1,7 +1,8 @@
 """A live session: one person's running page in this process.
 
 Runs on: any thread; ``_lock`` guards the state, the queue and incoming values, and is never held while taking the page
-tree's lock, doing I/O or calling user code. Invariant: one run at a time; what a viewer sends counts once.
+tree's lock (the other way round is allowed), doing I/O or calling user code. Invariant: one run at a time; what a
+viewer sends counts once.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class LiveSession:
         self.last_outcome = ""
         self.last_error = ""
         self.shown_run_id = ""
+        self.close_code = 0
         self.close_reason = ""
         self.clear_requested = False
         self.opened = self.last_seen = time.time()
@@ -107,6 +109,10 @@ class LiveSession:
         with self._lock:
             self.viewers.append(viewer)
             self.last_seen = time.time()
+            closed = self.state_of_life is LifecycleState.CLOSED
+        if closed:
+            # It was closed between the handshake and now, when this socket was not yet among those to tell.
+            viewer.close_socket(self.close_code, self.close_reason)
         self.options.on_change(self)
 
     def detach(self, viewer: Viewer) -> None:
@@ -188,10 +194,12 @@ class LiveSession:
                 self._show_own_value(viewer, event.widget_id)
             else:
                 checked.append((event.widget_id, wire))
-        with self._lock:
-            shown = [(widget_id, wire) for widget_id, wire in checked if self.widgets.receive(widget_id, wire)]
-        for widget_id, wire in shown:
-            self.tree.set_value(widget_id, wire, origin=viewer.outbox)
+        # Under the tree's lock, so that no run takes a value over and shows another one before it is shown.
+        with self.tree.lock:
+            with self._lock:
+                shown = [(widget_id, wire) for widget_id, wire in checked if self.widgets.receive(widget_id, wire)]
+            for widget_id, wire in shown:
+                self.tree.set_value(widget_id, wire, origin=viewer.outbox)
         if checked:
             self.request_rerun(RerunRequest("widget"))
         else:
@@ -214,27 +222,38 @@ class LiveSession:
 
     # -- steering --------------------------------------------------------------------------------------------------
 
-    def request_rerun(self, request: RerunRequest) -> None:
-        """Run the script, once, after everything that was asked for up to now."""
+    def request_rerun(self, request: RerunRequest) -> bool:
+        """Run the script, once, after everything that was asked for up to now.
+
+        Returns False when it will not be run: the session is closed, or its own ``st.rerun`` came after a stop.
+        """
         with self._lock:
             if self.state_of_life is LifecycleState.CLOSED:
-                return
+                return False
+            if request.chained and self.signal.reason not in ("", "SUPERSEDED"):
+                return False
+            waited_in_background = self.queue.pending is not None and self.queue.pending.background
             self.queue.put(request)
             was, self.state_of_life = self.state_of_life, next_state(self.state_of_life, LifecycleEvent.REQUEST)
             run = self.run
             if run is not None and request.supersedes and not run.shielded:
                 self.signal.stop("SUPERSEDED")
-        if was is LifecycleState.IDLE:
-            self._submit(request)
+            hurry = was is LifecycleState.QUEUED and waited_in_background and not request.background
+        if was is LifecycleState.IDLE or hurry:
+            self.submit()
+        return True
 
-    def _submit(self, request: RerunRequest) -> None:
+    def submit(self) -> None:
+        """Hand the waiting request to the engine; if that takes no more runs, say so."""
+        pending = self.queue.pending
         try:
-            self.engine.submit(self, background=request.background)
+            self.engine.submit(self, background=pending is not None and pending.background)
         except TooManyRunsAbandonedError as error:
             with self._lock:
                 if self.state_of_life is LifecycleState.QUEUED:
                     self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
                     self.queue.take()
+                self.acked.update(self.seen)
             self.last_error = str(error)
             self.broadcast(urgent=True, errors=schema.Error(code="overloaded", message=str(error)))
             self.options.on_change(self)
@@ -242,12 +261,26 @@ class LiveSession:
     def request_stop(self) -> None:
         """Stop the run that is going on and forget the one that waits."""
         with self._lock:
-            running = self.state_of_life is LifecycleState.RUNNING
-            if running:
-                self.queue.take()
+            running = self.run is not None and self.state_of_life is LifecycleState.RUNNING
+            self.queue.take()
+            self.widgets.triggers.clear()
+            if self.run is not None and running:
                 self.signal.stop("STOPPED")
+                # What came in meanwhile is finished with this run, as no other follows.
+                self.run.seqs = dict(self.seen)
+            elif self.state_of_life is LifecycleState.QUEUED:
+                self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
+                self.acked.update(self.seen)
         if running:
             self.engine.stop(self)
+        else:
+            self.acknowledge_idle()
+
+    def break_off(self, run: RunContext | None, reason: str) -> None:
+        """Ask this run, and none that came after it, to end."""
+        with self._lock:
+            if run is not None and self.run is run:
+                self.signal.stop(reason)
 
     def clear_state(self) -> None:
         """Forget session state and widget values and run again from nothing."""
@@ -263,7 +296,7 @@ class LiveSession:
             running = self.state_of_life is LifecycleState.RUNNING
             self.state_of_life = next_state(self.state_of_life, LifecycleEvent.CLOSE)
             self.queue.take()
-            self.close_reason = reason
+            self.close_code, self.close_reason = code, reason
             if running:
                 self.signal.stop("STOPPED")
             viewers = list(self.viewers)

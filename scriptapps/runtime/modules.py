@@ -28,30 +28,35 @@ class ModuleGate:
     """Runs hold it shared; reading modules again holds it alone."""
 
     def __init__(self) -> None:
-        # Guards the two numbers below.
+        # Guards the two below.
         self._condition = threading.Condition()
-        self._runs = 0
+        self._holds: set[object] = set()
         self._exclusive = False
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Held for the length of a run."""
+    def shared(self) -> Iterator[object]:
+        """Held for the length of a run. Yields what ``give_up`` takes."""
+        hold = object()
         with self._condition:
             self._condition.wait_for(lambda: not self._exclusive, EXCLUSIVE_WAIT * 2)
-            self._runs += 1
+            self._holds.add(hold)
         try:
-            yield
+            yield hold
         finally:
-            with self._condition:
-                self._runs -= 1
-                self._condition.notify_all()
+            self.give_up(hold)
+
+    def give_up(self, hold: object) -> None:
+        """The run that holds it has ended, or will never end. Calling it again does nothing."""
+        with self._condition:
+            self._holds.discard(hold)
+            self._condition.notify_all()
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
         """Held while modules are dropped. Yields False if runs went on for longer than ``EXCLUSIVE_WAIT``."""
         with self._condition:
             self._exclusive = True
-            alone = self._condition.wait_for(lambda: not self._runs, EXCLUSIVE_WAIT)
+            alone = self._condition.wait_for(lambda: not self._holds, EXCLUSIVE_WAIT)
         try:
             yield alone
         finally:

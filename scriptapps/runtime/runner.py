@@ -39,18 +39,28 @@ MESSAGES = {
 }
 
 
+class BrokenOff(StopScript):
+    """Raised in a script thread from outside; why is told by the session's signal."""
+
+    def __init__(self) -> None:
+        super().__init__("STOPPED")
+
+
 class RunGuard:
     """The door between a run and whoever breaks it off: inside, an asynchronous exception may be raised.
 
-    ``abandoned`` and ``broken_off`` are set by the supervisor; ``lock`` guards them and ``inside``.
+    ``abandoned`` and ``broken_off`` are set by the supervisor; ``lock`` guards them, ``inside`` and ``left``.
+    ``hold`` is the run's hold on the gate of modules.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.inside = False
+        self.left = False
         self.broken_off = False
         self.abandoned = False
         self.run: RunContext | None = None
+        self.hold: object = None
         self.thread_id = threading.get_ident()
         self.started = time.monotonic()
         self._clock = time.pthread_getcpuclockid(self.thread_id) if hasattr(time, "pthread_getcpuclockid") else None
@@ -63,17 +73,17 @@ class RunGuard:
     def _read_clock(self) -> float:
         return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
 
-    def enter(self, run: RunContext) -> None:
+    def enter(self, hold: object) -> None:
         """Script code begins."""
         with self.lock:
-            self.run, self.inside = run, True
+            self.hold, self.inside = hold, True
 
     def leave(self, clear_pending: Callable[[int], None]) -> None:
         """Script code has ended; an exception on its way is called back. Returns only when the door is shut."""
         while True:
             try:
                 with self.lock:
-                    self.inside = False
+                    self.inside, self.left = False, True
                     if self.broken_off:
                         clear_pending(self.thread_id)
                 return
@@ -115,12 +125,12 @@ class _Execution:
         current_run.set(self.run)
         current_signal.set(self.session.signal)
         current_container.set(self.run.main)
-        try:
-            with self._outcome_of():
-                self._execute()
-        finally:
-            self.guard.leave(self.clear_pending)
+        self.guard.run = self.run
+        with self._outcome_of():
+            self._execute()
+        self.guard.leave(self.clear_pending)
         if self.guard.abandoned:
+            self.session.options.after_run(self.run, True)
             return False
         self._settle_page()
         try:
@@ -139,15 +149,19 @@ class _Execution:
         script = self.session.load_script()
         self.session.set_source_status()
         self.session.tree.begin_run(self.run.number)
-        with run_gate.shared():
-            self.guard.enter(self.run)
-            namespace = self.run.main_module.__dict__
-            namespace[SIGNAL_NAME] = self.session.signal
-            namespace["__file__"] = str(script.path)
-            self._run_callbacks()
-            exec(script.code, namespace)
-            self.run.check()
-            self.run.reached_end = True
+        namespace = self.run.main_module.__dict__
+        namespace[SIGNAL_NAME] = self.session.signal
+        namespace["__file__"] = str(script.path)
+        with run_gate.shared() as hold:
+            self.guard.enter(hold)
+            try:
+                self._run_callbacks()
+                exec(script.code, namespace)
+                self.run.check()
+                self.run.reached_end = True
+            finally:
+                # Only the script itself may be broken off, never the gate or what notes the outcome.
+                self.guard.leave(self.clear_pending)
 
     # -- callbacks -------------------------------------------------------------------------------------------------
 
@@ -182,6 +196,8 @@ class _Execution:
             yield
         except RerunScript:
             self._ask_again()
+        except BrokenOff as stop:
+            self.outcome = self.session.signal.reason or stop.reason
         except StopScript as stop:
             self.outcome = stop.reason
         except ScriptCompileError as error:
@@ -248,7 +264,10 @@ def finish(execution: _Execution, milliseconds: float) -> bool:
     """Announce the end of a run. Returns whether another one is to follow."""
     session, run = execution.session, execution.run
     if execution.wants_rerun:
-        session.request_rerun(RerunRequest("st.rerun", chained=True, background=execution.request.background))
+        request = RerunRequest("st.rerun", chained=True, background=execution.request.background)
+        if not session.request_rerun(request):
+            execution.wants_rerun, execution.outcome = False, session.signal.reason or "STOPPED"
+            execution.message = MESSAGES.get(execution.outcome, "")
     ack = execution.outcome != "SUPERSEDED" or execution.wants_rerun
     if execution.outcome == "COMPLETED":
         session.last_error = ""

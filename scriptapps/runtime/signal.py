@@ -53,7 +53,9 @@ class Signal:
             raise StopScript(self.reason)
         if self._throttled:
             self._throttled = False
-            self.set = bool(self.reason)
+            self.set = False
+            # A stop that came between these lines must not be forgotten.
+            self.set = bool(self.reason) or self.set
             REAL_SLEEP(THROTTLE_SECONDS)
 
     def sleep(self, seconds: float) -> None:
