@@ -1,0 +1,138 @@
+// The page as a whole, against a fake socket.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LivePage } from "../src/page/live_page";
+import { Outcome } from "../src/protocol/dec/messages";
+import { Snapshot } from "../src/protocol/schema";
+import { insert, node, set, text } from "./build_nodes";
+import { FakeSocket, welcome } from "./fake_socket";
+
+const settings = {
+  socketUrl: "/apps/a/ws/",
+  statusUrl: "/apps/a/status/",
+  token: "t",
+  fingerprint: "f",
+  session: "",
+  title: "A",
+  loginUrl: "/login/",
+  debug: false,
+  userName: "",
+  frozenUrl: "",
+  savedBy: "",
+  savedAt: "",
+};
+const roots = () => [
+  node(1, { kind: "root", children: [node(3, { kind: "text_input", widgetId: "w", value: text("a") })] }),
+];
+const snapshot = () => ({ roots: roots(), pageConfig: undefined, runId: "r", running: false });
+
+let page: LivePage;
+let stop: () => void;
+
+async function attach(parts = {}) {
+  page = new LivePage(settings);
+  stop = page.start();
+  await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(1));
+  FakeSocket.last.onopen();
+  FakeSocket.last.say({ batch: 1, welcome: welcome("s1", parts), snapshot: snapshot() });
+}
+
+beforeEach(() => {
+  FakeSocket.all = [];
+  sessionStorage.clear();
+  stop = () => {};
+  vi.stubGlobal("WebSocket", FakeSocket);
+});
+afterEach(() => {
+  stop();
+  vi.unstubAllGlobals();
+});
+
+describe("a live page", () => {
+  it("shows the snapshot and acknowledges batches after applying them", async () => {
+    await attach();
+    FakeSocket.last.say({ batch: 2, deltas: [insert(1, 0, node(9))] });
+    expect(page.tree.find(9)).toBeTruthy();
+    const acks = FakeSocket.last.sent.flatMap(({ kind }) => (kind?.$case === "ack" ? [kind.value.batch] : []));
+    expect(acks).toEqual([1, 2]);
+  });
+
+  it("asks for a snapshot after a gap, and after a delta that does not fit", async () => {
+    vi.spyOn(console, "warn").mockReturnValue();
+    await attach();
+    FakeSocket.last.say({ batch: 3, deltas: [insert(1, 0, node(9))] });
+    expect(FakeSocket.last.kinds()).toContain("requestSnapshot");
+    expect(page.tree.find(9)).toBeUndefined();
+    FakeSocket.last.say({ batch: 4, snapshot: snapshot() });
+    FakeSocket.last.say({ batch: 5, deltas: [set(77, {})] });
+    expect(FakeSocket.last.kinds().filter((kind) => kind === "requestSnapshot")).toHaveLength(2);
+  });
+
+  it("keeps a value younger than what the server has seen", async () => {
+    await attach();
+    page.values.setLocal("w", { $case: "text", value: "b" });
+    page.events.putValue("w", text("b"));
+    FakeSocket.last.say({ batch: 2, seenSeq: 0, deltas: [set(3, { value: text("a2") })] });
+    expect(page.values.of("w").value?.value).toBe("b");
+    FakeSocket.last.say({ batch: 3, seenSeq: 1, deltas: [set(3, { value: text("c") })] });
+    expect(page.values.of("w").value?.value).toBe("c");
+  });
+
+  it("is stale after a loss until the next snapshot, and sends again what was not acknowledged", async () => {
+    await attach();
+    page.events.putValue("w", text("b"));
+    const lost = FakeSocket.last;
+    lost.onclose({ code: 4002 });
+    expect(page.stale.value).toBe(true);
+    await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(2));
+    FakeSocket.last.onopen();
+    FakeSocket.last.say({ batch: 1, welcome: welcome("s1"), snapshot: snapshot() });
+    expect(page.stale.value).toBe(false);
+    const events = FakeSocket.last.sent.filter(({ seq }) => seq > 0);
+    expect(events).toEqual(lost.sent.filter(({ seq }) => seq > 0));
+    const ids = [lost, FakeSocket.last].map(({ sent }) =>
+      sent[0]?.kind?.$case === "attach" ? sent[0].kind.value.clientId : "",
+    );
+    expect(ids[0]).toBe(ids[1]);
+  });
+
+  it("drops events meant for another session", async () => {
+    await attach();
+    page.events.putValue("w", text("b"));
+    FakeSocket.last.onclose({ code: 4002 });
+    await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(2));
+    FakeSocket.last.onopen();
+    FakeSocket.last.say({ batch: 1, welcome: welcome("s2"), snapshot: snapshot() });
+    expect(page.events.size).toBe(0);
+  });
+
+  it("follows the run and says how it ended where that matters", async () => {
+    await attach();
+    FakeSocket.last.say({ batch: 2, runStarted: { runId: "r2" } });
+    expect(page.running.value).toBe(true);
+    FakeSocket.last.say({
+      batch: 3,
+      runFinished: { runId: "r2", outcome: Outcome.DEADLINE, durationMs: 1, message: "" },
+    });
+    expect(page.running.value).toBe(false);
+    expect(page.toasts.value).toHaveLength(1);
+  });
+
+  it("refuses commands for a viewer who may only watch", async () => {
+    await attach({ readOnly: true });
+    page.rerun();
+    expect(page.readOnly.value).toBe(true);
+    expect(FakeSocket.last.kinds()).not.toContain("rerun");
+  });
+});
+
+describe("a saved page", () => {
+  it("shows the snapshot without a socket, read-only", async () => {
+    const bytes = Snapshot.encode(snapshot());
+    vi.stubGlobal("fetch", async () => ({ ok: true, arrayBuffer: async () => bytes.buffer }));
+    page = new LivePage({ ...settings, frozenUrl: "/apps/a/saved/1/data/" });
+    page.start();
+    await vi.waitFor(() => expect(page.tree.find(3)).toBeTruthy());
+    expect(FakeSocket.all).toHaveLength(0);
+    expect(page.readOnly.value).toBe(true);
+  });
+});
