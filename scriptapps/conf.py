@@ -80,6 +80,13 @@ def _check_apps(value: Any) -> str:
     return ""
 
 
+def _check_store(value: Any) -> str:
+    if not isinstance(value.get("BACKEND"), str):
+        return "must have a BACKEND: the dotted path of a state store"
+    unknown = sorted(set(value) - {"BACKEND", "OPTIONS"})
+    return f"has the unknown key {unknown[0]!r}; known are BACKEND, OPTIONS" if unknown else ""
+
+
 def _number(default: float, minimum: float, maximum: float) -> Option:
     return Option(default, (int, float), minimum, maximum)
 
@@ -117,6 +124,13 @@ OPTIONS: dict[str, Option] = {
     "SOCKETS_TOTAL": _count(2_000, 1, 1_000_000),
     "FRAME_ANCESTORS": Option(["'self'"], (list, tuple), check=_check_strings),
     "SEND_CSP": _switch(None),
+    "STATE_STORE": Option({"BACKEND": "scriptapps.store.DatabaseStateStore"}, (dict,), check=_check_store),
+    "STATE_KEYS": _count(10_000, 1, 1_000_000),
+    "STATE_VALUE_BYTES": _count(1_000_000, 100, 1_000_000_000),
+    "STATE_SESSION_BYTES": _count(16_000_000, 1_000, 10_000_000_000),
+    "LEASE_SECONDS": _number(30, 1, 3_600),
+    "IDLE_CULL_SECONDS": _number(86_400, 1, 31_536_000),
+    "CLOSED_ROWS_SECONDS": _number(604_800, 1, 31_536_000),
     "LOGIN_URL": Option(None, (str, type(None))),
 }
 DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}

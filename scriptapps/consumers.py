@@ -35,6 +35,7 @@ protocol_logger = logging.getLogger("scriptapps.protocol")
 
 DEAD_AFTER_BEATS = 35 / 15
 ACK_SECONDS = 30.0
+TAKE_OVER_TICK = 0.05
 REFUSALS_ALLOWED = 20
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
@@ -181,6 +182,10 @@ class ScriptConsumer(AsyncConsumer):
             await self.close(PROTOCOL_BROKEN)
             return
         session = await self.on_executor(get_node().open, self.admitted)
+        while session is None:
+            # Another process still owns the session and has been asked for it.
+            await asyncio.sleep(TAKE_OVER_TICK)
+            session = await self.on_executor(get_node().open, self.admitted)
         viewer = Viewer(wake=self.wake_from_any_thread, close_socket=self.close_from_any_thread)
         for other in [v for v in session.viewers if not v.read_only]:
             # A tab that reloads comes back before its old socket is gone.

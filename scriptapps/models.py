@@ -202,6 +202,16 @@ class ScriptSession(models.Model):
     stop_wanted = models.PositiveIntegerField(default=0, editable=False)
     stop_done = models.PositiveIntegerField(default=0, editable=False)
     close_wanted = models.PositiveIntegerField(default=0, editable=False)
+    # The lease: `node` owns the session until `lease_expires` by the database's clock; each owner has its own epoch.
+    epoch = models.PositiveBigIntegerField(_("epoch"), default=0, editable=False)
+    lease_expires = models.DateTimeField(_("lease expires"), null=True, blank=True, editable=False)
+    release_wanted = models.PositiveIntegerField(default=0, editable=False)
+    # Event numbers that are part of the stored state, by page load.
+    seqs = models.JSONField(default=dict, editable=False)
+    state_ref = models.CharField(max_length=100, blank=True, editable=False)
+    state_keys = models.PositiveIntegerField(_("stored values"), default=0, editable=False)
+    state_bytes = models.PositiveBigIntegerField(_("stored bytes"), default=0, editable=False)
+    not_durable = models.JSONField(_("not durable"), default=dict, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     close_reason = models.CharField(_("reason"), max_length=100, blank=True)
 
@@ -240,6 +250,31 @@ class ScriptSession(models.Model):
         if self.state in {self.State.RUNNING, self.State.QUEUED}:
             return self.Liveness(self.state)
         return self.Liveness.IDLE if self.viewers else self.Liveness.AWAY
+
+
+class SessionValue(models.Model):
+    """One durable value of a session: a key of its state, or a widget's value. Written by the state store only."""
+
+    class Space(models.TextChoices):
+        """Where the name belongs."""
+
+        STATE = "s", _("session state")
+        WIDGET = "w", _("widget")
+
+    session = models.ForeignKey(ScriptSession, on_delete=models.CASCADE, related_name="stored_values")
+    space = models.CharField(max_length=1, choices=Space)
+    name = models.CharField(max_length=255)
+    payload = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("stored value")
+        verbose_name_plural = _("stored values")
+        constraints = [
+            models.UniqueConstraint(fields=["session", "space", "name"], name="scriptapps_value_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.space}:{self.name}"
 
 
 class SavedSnapshot(models.Model):

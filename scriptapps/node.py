@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import threading
 import time
 import uuid
@@ -19,9 +17,10 @@ from typing import Any
 from django.conf import settings
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
-from scriptapps import identity, script_threads, signals
+from scriptapps import identity, lease, script_threads, signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.handshake import resumable_row
+from scriptapps.errors import LeaseLostError
+from scriptapps.handshake import Admitted, resumable_row
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
@@ -31,10 +30,12 @@ from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.runtime.state_journal import StateChange, StateLimits
+from scriptapps.store import get_state_store
 
 logger = logging.getLogger("scriptapps.node")
 
-CLOSED_BY_STAFF, MOVED, SIGNED_OUT, FORBIDDEN, GONE = 4001, 4002, 4401, 4403, 4404
+CLOSED_BY_STAFF, MOVED, SERVER_STOPS = 4001, 4002, 4012
 
 
 class ServerNode:
@@ -42,11 +43,15 @@ class ServerNode:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.name = lease.node_name()
         # Guards ``sessions`` and ``unclaimed``.
         self._lock = threading.Lock()
         self.sessions: dict[str, LiveSession] = {}
         self.unclaimed: dict[str, float] = {}
+        # Two sockets that present one session id must not both restore it; striped, not one for all.
+        self._opening = [threading.Lock() for _ in range(32)]
+        self.draining = False
+        self.store = get_state_store()
         self.options = self._options()
         self.engine = ThreadEngine(self.options)
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
@@ -69,11 +74,27 @@ class ServerNode:
             before_run=self._before_run,
             after_run=script_threads.after_run,
             cancel_query=script_threads.cancel_query,
+            commit=self._commit,
+            state_limits=StateLimits(
+                value_bytes=scriptapps_settings.STATE_VALUE_BYTES,
+                session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
+                keys=scriptapps_settings.STATE_KEYS,
+            ),
             on_change=self._changed,
         )
 
     def _changed(self, session: LiveSession) -> None:
-        self.rows.mark(session)
+        if not session.moved:
+            self.rows.mark(session)
+        elif session.run is None and session.epoch and not self.draining:
+            self.database.submit(self._release_lease, session)
+
+    def _commit(self, session: LiveSession, change: StateChange) -> None:
+        try:
+            self.store.commit(session.session_id, self.name, session.epoch, change)
+        except LeaseLostError:
+            self.database.submit(self.forget, session)
+            raise
 
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
@@ -84,75 +105,83 @@ class ServerNode:
     def preheat(
         self, user: Any, binding: str, source: ScriptSource, row: ScriptApp, session_key: str | None = None
     ) -> str:
-        """Start a session before its socket arrives. Returns its id, "" if this browser has one here already."""
-        if not scriptapps_settings.PREHEAT:
-            return ""
+        """Start a session before its socket arrives. Returns its id, "" if this browser has one already."""
         hashed = identity.binding_hash(binding)
-        user_id = getattr(user, "pk", None)
-        with self._lock:
-            if any(s.slug == source.slug and s.visitor.binding == hashed for s in self.sessions.values()):
-                return ""
-        effective = registry.effective(source, row)
-        session = self._make(str(uuid.uuid4()), user_id, str(user or ""), hashed, session_key, source, effective)
-        self._insert_row(session, row, user_id)
+        rows = ScriptSession.objects.filter(binding=hashed, script_app=row)
+        if self.draining or rows.exclude(state=ScriptSession.State.CLOSED).exists():
+            return ""
+        visitor = self._visitor(getattr(user, "pk", None), str(user or ""), hashed, session_key)
+        session = self._make(str(uuid.uuid4()), visitor, source, registry.effective(source, row))
+        self._insert(session, row)
         with self._lock:
             self.unclaimed[session.session_id] = time.monotonic()
         session.request_rerun(RerunRequest("opened"))
         return session.session_id
 
-    def open(self, admitted: Any) -> LiveSession:
-        """The live session for a socket that was admitted: the one it presents, one that waits for it, or a new one."""
+    def open(self, admitted: Admitted) -> LiveSession | None:
+        """The live session for a socket that was admitted: the one it presents, or a new one.
+
+        None while another process still owns the session; it has been asked to release it, so ask again in a moment.
+        """
         who = admitted.identity
-        user_id = getattr(who.user, "pk", None)
         hashed = identity.binding_hash(who.binding)
+        visitor = self._visitor(getattr(who.user, "pk", None), str(who.user), hashed, who.session_key)
+        if not admitted.session_id:
+            session = self._make(str(uuid.uuid4()), visitor, admitted.source, admitted.effective)
+            self._insert(session, admitted.row)
+            session.request_rerun(RerunRequest("opened"))
+            return session
+        with self._opening[hash(admitted.session_id) % len(self._opening)]:
+            return self._go_on(admitted, visitor)
+
+    def _go_on(self, admitted: Admitted, visitor: Visitor) -> LiveSession | None:
         with self._lock:
             live = self.sessions.get(admitted.session_id)
             self.unclaimed.pop(admitted.session_id, None)
         if live is not None:
-            live.visitor = self._visitor(user_id, str(who.user), hashed, who.session_key)
-            ScriptSession.objects.filter(pk=live.session_id, user=None).update(user=user_id)
+            live.visitor = visitor
+            ScriptSession.objects.filter(pk=live.session_id, user=None).update(user=visitor.user_id)
             return live
-        session_id = admitted.session_id or str(uuid.uuid4())
-        session = self._make(
-            session_id, user_id, str(who.user), hashed, who.session_key, admitted.source, admitted.effective
-        )
-        if admitted.session_id:
-            self._take_over_row(session, user_id)
-        else:
-            self._insert_row(session, admitted.row, user_id)
-        session.request_rerun(RerunRequest("opened"))
+        epoch = lease.acquire(admitted.session_id, self.name)
+        if epoch is None:
+            self.beat.bus.tell_others("release", [admitted.session_id])
+            return None
+        row = ScriptSession.objects.get(pk=admitted.session_id)
+        ScriptSession.objects.filter(pk=row.pk, user=None).update(user=visitor.user_id)
+        session = self._make(admitted.session_id, visitor, admitted.source, admitted.effective)
+        session.epoch, session.runs = epoch, row.runs
+        session.restore(self.store.load(admitted.session_id), row.seqs)
+        self._add(session)
+        session.request_rerun(RerunRequest("restored"))
         return session
 
     def resumable(self, session_id: str, binding: str, user: Any, slug: str) -> bool:
         """Whether this browser may go on with the session."""
         return resumable_row(session_id, binding, user, slug) is not None
 
-    def _make(
-        self,
-        session_id: str,
-        user_id: Any,
-        user_name: str,
-        hashed: str,
-        session_key: str | None,
-        source: ScriptSource,
-        effective: EffectiveApp,
-    ) -> LiveSession:
+    def _make(self, session_id: str, visitor: Visitor, source: ScriptSource, effective: EffectiveApp) -> LiveSession:
         on_save = scriptapps_settings.RUN_ON_SAVE
         slug = source.slug
-        session = LiveSession(
+        return LiveSession(
             session_id,
             slug,
             lambda: registry.compile(slug),
-            self._visitor(user_id, user_name, hashed, session_key),
+            visitor,
             self.options,
             self.engine,
             deadline=effective.deadline,
             run_on_save=settings.DEBUG if on_save is None else on_save,
         )
+
+    def _add(self, session: LiveSession) -> None:
         with self._lock:
-            self.sessions[session_id] = session
-        signals.session_opened.send_robust(sender=ScriptSession, session_id=session_id, slug=slug, user_id=user_id)
-        return session
+            self.sessions[session.session_id] = session
+        signals.session_opened.send_robust(
+            sender=ScriptSession,
+            session_id=session.session_id,
+            slug=session.slug,
+            user_id=session.visitor.user_id,
+        )
 
     @staticmethod
     def _visitor(user_id: Any, user_name: str, hashed: str, session_key: str | None) -> Visitor:
@@ -164,23 +193,19 @@ class ServerNode:
             binding=hashed,
         )
 
-    def _insert_row(self, session: LiveSession, row: ScriptApp, user_id: Any) -> None:
+    def _insert(self, session: LiveSession, row: ScriptApp) -> None:
+        session.epoch = 1
         ScriptSession.objects.create(
             pk=session.session_id,
             script_app=row,
-            user_id=user_id,
+            user_id=session.visitor.user_id,
             binding=session.visitor.binding,
             node=self.name,
+            epoch=1,
+            lease_expires=lease.first_expiry(),
             state=session.state_of_life.value,
         )
-
-    def _take_over_row(self, session: LiveSession, user_id: Any) -> None:
-        row = ScriptSession.objects.get(pk=session.session_id)
-        session.runs = row.runs
-        row.node, row.user_id = self.name, row.user_id or user_id
-        row.rerun_done, row.stop_done = row.rerun_wanted, row.stop_wanted
-        row.save(update_fields=["node", "user", "rerun_done", "stop_done"])
-        self.beat.bus.tell_others("moved", [session.session_id])
+        self._add(session)
 
     # -- ending ----------------------------------------------------------------------------------------------------
 
@@ -200,12 +225,25 @@ class ServerNode:
             reason=reason,
         )
 
-    def forget(self, session: LiveSession, code: int) -> None:
-        """Another process took the session over: drop it here, leave its row alone."""
+    def release(self, session: LiveSession, code: int = MOVED) -> None:
+        """Give a session up: its state stays, another process (or this one, later) goes on with it."""
         with self._lock:
             self.sessions.pop(session.session_id, None)
-        self.rows.forget(session)
+        session.moved = True
         session.close(code, "moved")
+        self.rows.forget(session)
+        if session.run is None:
+            self._release_lease(session)
+
+    def _release_lease(self, session: LiveSession) -> None:
+        if session.epoch:
+            epoch, session.epoch = session.epoch, 0
+            lease.release(session.session_id, self.name, epoch)
+
+    def forget(self, session: LiveSession, code: int = MOVED) -> None:
+        """Another process has taken the session over: drop it here, leave its row alone."""
+        session.epoch = 0
+        self.release(session, code)
 
     def select(self, ids: list[str] | None = None) -> list[LiveSession]:
         """The live sessions with these ids, or all."""
@@ -223,19 +261,23 @@ class ServerNode:
                 session.request_stop()
             elif kind == "close":
                 self.close(session, CLOSED_BY_STAFF, "closed by staff")
-            elif kind == "moved":
-                self.forget(session, MOVED)
+            elif kind == "release":
+                self.release(session)
 
-    def shut_down(self) -> None:
-        """Stop threads and forget sessions; for the end of a process and for tests."""
+    def shut_down(self, patience: float = 5.0) -> None:
+        """Take nothing new, send viewers away, let runs end, release every session, end the threads."""
+        self.draining = True
         self.beat.stop()
-        for session in self.select():
-            session.close(4012, "server stops")
-        self.engine.shut_down()
+        sessions = self.select()
+        for session in sessions:
+            session.moved = True
+            session.close(SERVER_STOPS, "server stops")
+        self.engine.shut_down(patience)
         self.rows.stop()
         self.database.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             self.sessions.clear()
+        lease.release_all(self.name)
 
 
 _node: ServerNode | None = None

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections, connections
 from django.db.models import F, Q
-from django.utils import timezone
 
-from scriptapps import signals
+from scriptapps import lease, signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import StopScript
 from scriptapps.models import ScriptSession
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
+
+NEW_SECONDS = 10.0
+"""A session younger than this may have a row that its page's transaction has not committed yet."""
 
 
 class NodeBeat:
@@ -72,8 +74,11 @@ class NodeBeat:
 
     def beat(self) -> None:
         """Sign of life, lost hints, tidying."""
-        mine = ScriptSession.objects.filter(node=self.node.name).exclude(state=ScriptSession.State.CLOSED)
-        mine.update(beat=timezone.now())
+        before = [session for session in self.node.select() if time.time() - session.opened > NEW_SECONDS]
+        owned = lease.renew(self.node.name)
+        for session in before:
+            if session.session_id not in owned:
+                self.node.forget(session)
         self.apply_wanted(None)
         self._tidy()
         self.bus.renew()
@@ -84,13 +89,19 @@ class NodeBeat:
         if ids is not None:
             rows = rows.filter(pk__in=ids)
         wanting = rows.filter(
-            Q(rerun_wanted__gt=F("rerun_done")) | Q(stop_wanted__gt=F("stop_done")) | Q(close_wanted__gt=0)
+            Q(rerun_wanted__gt=F("rerun_done"))
+            | Q(stop_wanted__gt=F("stop_done"))
+            | Q(close_wanted__gt=0)
+            | Q(release_wanted__gt=0)
         )
         for row in wanting:
             key = str(row.pk)
             ScriptSession.objects.filter(pk=row.pk).update(rerun_done=row.rerun_wanted, stop_done=row.stop_wanted)
             if row.close_wanted:
                 self.node.steer("close", [key])
+                continue
+            if row.release_wanted:
+                self.node.steer("release", [key])
                 continue
             if row.stop_wanted > row.stop_done:
                 self.node.steer("stop", [key])
@@ -113,7 +124,7 @@ class NodeBeat:
 
     def heard(self, kind: str, ids: list[str]) -> None:
         """A hint of another node arrived. Called on the event loop."""
-        if kind == "wanted":
+        if kind in ("wanted", "release"):
             if self.node.select(ids):
                 self.node.database.submit(self._apply_on_executor, ids)
         elif kind == "access":
@@ -194,7 +205,7 @@ class NodeBeat:
                 if now - since > scriptapps_settings.PREHEAT_TTL:
                     self.node.close(session, 4001, "nobody came")
             elif not session.viewers and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
-                self.node.close(session, 4001, "left")
+                self.node.release(session)
         alive = set(self.node.sessions)
         for key in [key for key in self._checked if key not in alive]:
             del self._checked[key]

@@ -94,8 +94,9 @@ def on_user_saved(sender: Any, instance: Any, created: bool, update_fields: Any 
 
 def on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Before the rows lose their owner: end what is his."""
-    ScriptSession.objects.filter(user_id=instance.pk).close()
+    # First, so that the pages of this process say why rather than that staff closed them.
     announce(sender, "user deleted", user_ids=[instance.pk], revoked=True)
+    ScriptSession.objects.filter(user_id=instance.pk).close()
 
 
 def on_user_relation(sender: Any, instance: Any, action: str, reverse: bool, pk_set: Any, **kwargs: Any) -> None:

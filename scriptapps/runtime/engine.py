@@ -93,8 +93,8 @@ class ThreadEngine:
                     self._stops[guard] = time.monotonic()
                     self._watch.set()
 
-    def shut_down(self) -> None:
-        """Take no more runs, stop the running ones."""
+    def shut_down(self, patience: float = 0.0) -> None:
+        """Take no more runs, stop the running ones and wait up to ``patience`` seconds for their end."""
         with self._condition:
             self._closed = True
             self._interactive.clear()
@@ -103,7 +103,10 @@ class ThreadEngine:
             self._condition.notify_all()
         for session in running:
             session.break_off(session.run, "STOPPED")
+            self.stop(session)
         self._watch.set()
+        with self._condition:
+            self._condition.wait_for(lambda: not self._running, patience)
 
     @property
     def running(self) -> int:
@@ -140,6 +143,8 @@ class ThreadEngine:
             with self._condition:
                 self._running.pop(guard, None)
                 self._stops.pop(guard, None)
+                if self._closed:
+                    self._condition.notify_all()
                 if guard.broken_off and not guard.abandoned:
                     self._workers -= 1
             if more:

@@ -7,6 +7,7 @@ viewer sends counts once.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.session_state import SessionState
 from scriptapps.runtime.signal import Signal
+from scriptapps.runtime.state_journal import STATE, WIDGET, Name, StateChange, StateJournal
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
 
@@ -72,6 +74,9 @@ class LiveSession:
         self.tree = PageTree()
         self.widgets = WidgetStore()
         self.state = SessionState(self.widgets)
+        self.journal = StateJournal(options.state_limits)
+        self.epoch = 0
+        self.moved = False
         self.signal = Signal()
         self.viewers: list[Viewer] = []
         self.seen: dict[str, int] = {}
@@ -305,6 +310,27 @@ class LiveSession:
         for viewer in viewers:
             viewer.close_socket(code, reason)
         self.options.on_change(self)
+
+    # -- durable state ---------------------------------------------------------------------------------------------
+
+    def restore(self, values: dict[Name, bytes], seqs: dict[str, int]) -> None:
+        """Begin with what a store holds; before anything runs."""
+        self.journal.restored(values, seqs)
+        self.state.restore({name: data for (space, name), data in values.items() if space == STATE})
+        widgets = {name: json.loads(data) for (space, name), data in values.items() if space == WIDGET}
+        self.widgets.current.update(widgets)
+        self.seen.update(seqs)
+        self.acked.update(seqs)
+
+    def collect_change(self, run: RunContext) -> StateChange:
+        """What has to be stored after this run. On the script thread."""
+        specs = self.widgets.specs
+        values = {
+            widget_id: wire
+            for widget_id, wire in self.widgets.current.items()
+            if widget_id not in specs or wire != specs[widget_id].default
+        }
+        return self.journal.collect(self.state.stored_values(), values, run.seqs)
 
     # -- a run, on the script thread -------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ Runs on: built once per process. Invariant: the runtime reaches its host only th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from scriptapps.runtime.state_journal import StateChange, StateLimits
 
 if TYPE_CHECKING:
     from scriptapps.runtime.live_session import LiveSession
@@ -45,8 +47,9 @@ class RuntimeOptions:
     before_run: Callable[[RunContext], None] = _nothing
     # Script thread: after the run; the flag says that the run was broken off and its connections must not be reused.
     after_run: Callable[[RunContext, bool], None] = _nothing
-    # Script thread: make what the run changed durable, before anybody is told that it finished.
-    commit: Callable[[LiveSession, RunContext], None] = _nothing
+    # Script thread: make what the run changed durable, before anybody is told that it finished. None: nothing is kept.
+    commit: Callable[[LiveSession, StateChange], None] | None = None
+    state_limits: StateLimits = field(default_factory=StateLimits)
     # Supervisor thread: cancel the query that this thread is waiting for.
     cancel_query: Callable[[int], None] = _nothing
     # Any thread, must be quick: something that the host shows of the session changed.

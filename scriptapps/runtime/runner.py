@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scriptapps.deltas.container import current_container
-from scriptapps.errors import RerunScript, ScriptApiError, ScriptCompileError, ScriptControl, StopScript
+from scriptapps.errors import LeaseLostError, RerunScript, ScriptApiError, ScriptCompileError, ScriptControl, StopScript
 from scriptapps.protocol import schema
 from scriptapps.runtime.error_report import describe_exception
 from scriptapps.runtime.live_session import LiveSession
@@ -25,11 +25,14 @@ from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.run_context import RunContext, current_run
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
+from scriptapps.runtime.state_journal import StateChange
 
 logger = logging.getLogger("scriptapps.runs")
 
 KEEP_OLD = frozenset({"SUPERSEDED", "ABANDONED", "NOT_COMPILED", "REFUSED"})
 """Outcomes after which elements that the run did not reach stay on the page."""
+
+NOT_SAVED = "The state of this page could not be saved; it lives on in this process only."
 
 MESSAGES = {
     "STOPPED": "Stopped.",
@@ -133,16 +136,9 @@ class _Execution:
             self.session.options.after_run(self.run, True)
             return False
         self._settle_page()
-        try:
-            self.session.options.commit(self.session, self.run)
-        except Exception:
-            logger.exception("%s: run %s could not be saved", self.session.slug, self.run.run_id)
-            self.message = (
-                self.message or "The state of this page could not be saved; it lives on in this process only."
-            )
-        finally:
-            self.session.options.after_run(self.run, self.guard.broken_off)
-        return finish(self, (time.perf_counter() - started) * 1000)
+        self.session.options.after_run(self.run, self.guard.broken_off)
+        is_saved = self._save()
+        return finish(self, (time.perf_counter() - started) * 1000, ack=is_saved)
 
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
@@ -251,6 +247,33 @@ class _Execution:
             traceback = traceback.tb_next
         return traceback or error.__traceback__
 
+    def _save(self) -> bool:
+        """Make the run's changes durable. Returns whether its events are finished and may be forgotten."""
+        session = self.session
+        if session.moved or (self.outcome == "SUPERSEDED" and not self.wants_rerun):
+            return False
+        tell_lost(session)
+        if session.options.commit is None:
+            return True
+        change = session.collect_change(self.run)
+        if not change:
+            return True
+        # What the run shows must not wait for the disk.
+        for viewer in list(session.viewers):
+            viewer.outbox.hurry()
+        try:
+            session.options.commit(session, change)
+        except LeaseLostError:
+            logger.info("%s: session %s has passed to another process", session.slug, session.session_id)
+            return False
+        except Exception:
+            logger.exception("%s: run %s could not be saved", session.slug, self.run.run_id)
+            self.message = self.message or NOT_SAVED
+            return False
+        tell_not_durable(session, change)
+        session.journal.committed(change)
+        return True
+
     def _settle_page(self) -> None:
         run, session = self.run, self.session
         if self.outcome != "SUPERSEDED" or self.wants_rerun:
@@ -260,7 +283,7 @@ class _Execution:
         session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD)
 
 
-def finish(execution: _Execution, milliseconds: float) -> bool:
+def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
     """Announce the end of a run. Returns whether another one is to follow."""
     session, run = execution.session, execution.run
     if execution.wants_rerun:
@@ -268,7 +291,6 @@ def finish(execution: _Execution, milliseconds: float) -> bool:
         if not session.request_rerun(request):
             execution.wants_rerun, execution.outcome = False, session.signal.reason or "STOPPED"
             execution.message = MESSAGES.get(execution.outcome, "")
-    ack = execution.outcome != "SUPERSEDED" or execution.wants_rerun
     if execution.outcome == "COMPLETED":
         session.last_error = ""
     if execution.outcome not in ("SUPERSEDED", "NOT_COMPILED"):
@@ -276,6 +298,25 @@ def finish(execution: _Execution, milliseconds: float) -> bool:
     more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
     announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
     return more
+
+
+def tell_lost(session: LiveSession) -> None:
+    """Say once which stored values could not be read back."""
+    for key, reason in session.state.take_lost().items():
+        text = f"st.session_state[{key!r}] was stored and could not be read back: {reason}."
+        session.broadcast(errors=schema.Error(code="not_restored", message=text))
+        logger.warning("%s: session %s: %s", session.slug, session.session_id, text)
+
+
+def tell_not_durable(session: LiveSession, change: StateChange) -> None:
+    """Say once, with the line that wrote it, which values live on in this process only."""
+    for key, reason in session.journal.newly_not_durable(change).items():
+        line = session.state.written_at(key)
+        where = f" (assigned in line {line})" if line else ""
+        text = f"st.session_state[{key!r}]{where} is kept in this process only: {reason}."
+        logger.warning("%s: session %s: %s", session.slug, session.session_id, text)
+        if session.options.show_tracebacks:
+            session.broadcast(errors=schema.Error(code="not_durable", message=text))
 
 
 def announce(

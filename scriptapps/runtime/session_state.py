@@ -6,11 +6,14 @@ widget's value; each access is a safe point.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from scriptapps.errors import StateAssignmentError
+from scriptapps.errors import NotDurableError, StateAssignmentError
 from scriptapps.runtime.run_context import current_run
+from scriptapps.runtime.state_codec import decode_value
+from scriptapps.runtime.state_journal import Stored
 from scriptapps.runtime.widgets import MISSING, WidgetStore
 
 
@@ -19,16 +22,21 @@ class SessionState(MutableMapping[str, Any]):
 
     _values: dict[str, Any]
     _widgets: WidgetStore
+    _written_at: dict[str, int]
+    _lost: dict[str, str]
 
     def __init__(self, widgets: WidgetStore) -> None:
         object.__setattr__(self, "_values", {})
         object.__setattr__(self, "_widgets", widgets)
+        object.__setattr__(self, "_written_at", {})
+        object.__setattr__(self, "_lost", {})
 
     def __getitem__(self, key: str | int) -> Any:
         _safe_point()
         name = str(key)
         if name in self._values:
-            return self._values[name]
+            value = self._values[name]
+            return value if type(value) is not Stored else self._read_stored(name, value)
         widget_id = self._widgets.keys.get(name)
         if widget_id is None:
             raise KeyError(
@@ -50,6 +58,10 @@ class SessionState(MutableMapping[str, Any]):
                 "Assign it before the widget, or in a callback."
             )
         self._values[name] = value
+        frame = sys._getframe(1)
+        if frame.f_code.co_filename == __file__:
+            frame = frame.f_back or frame
+        self._written_at[name] = frame.f_lineno
 
     def __delitem__(self, key: str | int) -> None:
         _safe_point()
@@ -98,7 +110,33 @@ class SessionState(MutableMapping[str, Any]):
 
     def take_assignment(self, name: str) -> Any:
         """What the script assigned to a widget's key since the widget was last placed, or MISSING; handed over once."""
-        return self._values.pop(name, MISSING)
+        value = self._values.pop(name, MISSING)
+        return value if type(value) is not Stored else decode_value(value.data)
+
+    def restore(self, values: dict[str, bytes]) -> None:
+        """Begin with what a store holds; each value is decoded when it is first read."""
+        self._values.clear()
+        self._values.update({name: Stored(data) for name, data in values.items()})
+
+    def _read_stored(self, name: str, stored: Stored) -> Any:
+        try:
+            value = decode_value(stored.data)
+        except NotDurableError as reason:
+            del self._values[name]
+            self._lost[name] = str(reason)
+            raise KeyError(f"st.session_state[{name!r}] was stored and cannot be read back: {reason}.") from None
+        self._values[name] = value
+        return value
+
+    def take_lost(self) -> dict[str, str]:
+        """Keys that were stored and could not be read back, with the reason; told once."""
+        lost = dict(self._lost)
+        self._lost.clear()
+        return lost
+
+    def written_at(self, name: str) -> int:
+        """The line that assigned a key last, 0 if it was not assigned in this process."""
+        return self._written_at.get(name, 0)
 
     def forget_values(self) -> None:
         """Forget everything that the script stored."""

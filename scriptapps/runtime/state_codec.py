@@ -99,7 +99,7 @@ def _decode(stored: Any) -> Any:
     if name == "float":
         return float(content)
     if name == "dict":
-        return {key: item for key, item in content}
+        return dict(content)
     value_type = _types.get(name)
     if value_type is None:
         raise NotDurableError(f"its type {name!r} is not known here")

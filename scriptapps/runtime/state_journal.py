@@ -1,0 +1,144 @@
+"""What a run changed in the durable part of a session: values to write, keys to remove, and what cannot be stored.
+
+Runs on: the script thread, at the end of a run. Invariant: a value whose bytes are as stored is not written again; one
+value that cannot be stored costs only that value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scriptapps.errors import NotDurableError
+from scriptapps.protocol.values import Wire
+from scriptapps.runtime.state_codec import encode_value
+
+STATE, WIDGET = "s", "w"
+"""The two spaces of stored names: keys of ``st.session_state``, and widget ids."""
+
+Name = tuple[str, str]
+IMMUTABLE = (type(None), bool, int, float, str, bytes)
+MAX_NAME = 255
+
+
+class Stored:
+    """A value of ``st.session_state`` as it came from the store, not decoded before somebody reads it."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+@dataclass
+class StateChange:
+    """The difference between what is stored and what is now. ``not_durable`` names every such key with the reason."""
+
+    changed: dict[Name, bytes] = field(default_factory=dict)
+    removed: set[Name] = field(default_factory=set)
+    not_durable: dict[str, str] = field(default_factory=dict)
+    seqs: dict[str, int] = field(default_factory=dict)
+    objects: dict[Name, Any] = field(default_factory=dict)
+    size: int = 0
+    keys: int = 0
+    is_new: bool = False
+
+    def __bool__(self) -> bool:
+        return self.is_new
+
+
+@dataclass
+class StateLimits:
+    """Bytes of one value and of all values of a session, and the number of its keys."""
+
+    value_bytes: int = 1_000_000
+    session_bytes: int = 16_000_000
+    keys: int = 10_000
+
+
+class StateJournal:
+    """Remembers what is stored of one session."""
+
+    def __init__(self, limits: StateLimits | None = None) -> None:
+        self.limits = limits or StateLimits()
+        self._digests: dict[Name, tuple[bytes, int]] = {}
+        self._objects: dict[Name, Any] = {}
+        self._not_durable: dict[str, str] = {}
+        self._seqs: dict[str, int] = {}
+
+    def restored(self, values: Mapping[Name, bytes], seqs: Mapping[str, int]) -> None:
+        """This is what the store holds."""
+        self._digests = {name: (_digest(data), len(data)) for name, data in values.items()}
+        self._objects.clear()
+        self._seqs = dict(seqs)
+
+    def collect(self, state: Mapping[str, Any], widgets: Mapping[str, Wire], seqs: Mapping[str, int]) -> StateChange:
+        """What has to be written so that the store holds these values and event numbers."""
+        change = StateChange(seqs=dict(seqs))
+        now: dict[Name, int] = {}
+        for key, value in state.items():
+            self._look((STATE, key), value, now, change)
+        for widget_id, wire in widgets.items():
+            self._look((WIDGET, widget_id), wire, now, change)
+        change.removed = set(self._digests) - set(now)
+        change.size, change.keys = sum(now.values()), len(now)
+        change.is_new = bool(
+            change.changed
+            or change.removed
+            or change.not_durable != self._not_durable
+            or any(self._seqs.get(client) != seq for client, seq in seqs.items())
+        )
+        return change
+
+    def _look(self, name: Name, value: Any, now: dict[Name, int], change: StateChange) -> None:
+        stored = self._digests.get(name)
+        if stored is not None and type(value) in IMMUTABLE and name in self._objects and self._objects[name] is value:
+            now[name] = stored[1]
+            return
+        try:
+            data = self._encode(name, value, now)
+        except NotDurableError as reason:
+            change.not_durable[name[1]] = str(reason)
+            return
+        now[name] = len(data)
+        change.objects[name] = value if type(value) in IMMUTABLE else None
+        if stored is None or stored[0] != _digest(data):
+            change.changed[name] = data
+
+    def _encode(self, name: Name, value: Any, now: dict[Name, int]) -> bytes:
+        limits = self.limits
+        if len(name[1]) > MAX_NAME:
+            raise NotDurableError(f"its key is longer than {MAX_NAME} characters")
+        if name[0] == WIDGET:
+            data = json.dumps(value).encode()
+        else:
+            data = value.data if type(value) is Stored else encode_value(value)
+        if len(data) > limits.value_bytes:
+            raise NotDurableError(f"it takes {len(data):,} bytes, more than STATE_VALUE_BYTES ({limits.value_bytes:,})")
+        if sum(now.values()) + len(data) > limits.session_bytes:
+            raise NotDurableError(f"the session's state is larger than STATE_SESSION_BYTES ({limits.session_bytes:,})")
+        if len(now) >= limits.keys:
+            raise NotDurableError(f"the session has more than STATE_KEYS ({limits.keys:,}) keys")
+        return data
+
+    def committed(self, change: StateChange) -> None:
+        """The change is stored."""
+        for name in change.removed:
+            self._digests.pop(name, None)
+            self._objects.pop(name, None)
+        for name, data in change.changed.items():
+            self._digests[name] = (_digest(data), len(data))
+        self._objects.update(change.objects)
+        self._not_durable = change.not_durable
+        self._seqs = dict(change.seqs)
+
+    def newly_not_durable(self, change: StateChange) -> dict[str, str]:
+        """What became not durable with this change: to be told once."""
+        return {key: reason for key, reason in change.not_durable.items() if self._not_durable.get(key) != reason}
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

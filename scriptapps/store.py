@@ -1,0 +1,136 @@
+"""Where the durable state of sessions is kept: the database, or a cache of the site; others by dotted path.
+
+Runs on: script threads (``commit``), the database executor (``load``, ``delete``). Invariant: a commit is whole or not
+at all, and is refused to whoever does not hold the lease.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import caches
+from django.db import router, transaction
+from django.utils.module_loading import import_string
+
+from scriptapps.conf import scriptapps_settings
+from scriptapps.lease import fence
+from scriptapps.models import ScriptSession, SessionValue
+from scriptapps.runtime.state_journal import Name, StateChange
+
+
+class BaseStateStore:
+    """What a store does. ``options`` are SCRIPTAPPS["STATE_STORE"]["OPTIONS"]."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+
+    def load(self, session_id: str) -> dict[Name, bytes]:
+        """All stored values of a session; empty for one that has none."""
+        raise NotImplementedError
+
+    def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
+        """Make a change durable together with its event numbers.
+
+        Raises LeaseLostError and changes nothing when ``node`` and ``epoch`` do not own the session any more.
+        """
+        raise NotImplementedError
+
+    def delete(self, session_ids: Iterable[str]) -> None:
+        """Forget everything of these sessions."""
+        raise NotImplementedError
+
+
+def row_fields(change: StateChange) -> dict[str, Any]:
+    """What a commit writes to the session's row."""
+    return {
+        "seqs": change.seqs,
+        "state_keys": change.keys,
+        "state_bytes": change.size,
+        "not_durable": change.not_durable,
+    }
+
+
+def write_alias() -> str:
+    """The database that sessions are written to."""
+    return router.db_for_write(ScriptSession)
+
+
+class DatabaseStateStore(BaseStateStore):
+    """One row per value, beside the session's row, in one transaction with it."""
+
+    def load(self, session_id: str) -> dict[Name, bytes]:
+        rows = SessionValue.objects.filter(session_id=UUID(session_id)).values_list("space", "name", "payload")
+        return {(space, name): bytes(payload) for space, name, payload in rows}
+
+    def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
+        if not change.changed and not change.removed:
+            # One statement is a transaction of its own.
+            fence(session_id, node, epoch, **row_fields(change))
+            return
+        with transaction.atomic(using=write_alias()):
+            fence(session_id, node, epoch, **row_fields(change))
+            for space in {space for space, _ in change.removed}:
+                names = [name for its, name in change.removed if its == space]
+                SessionValue.objects.filter(session_id=UUID(session_id), space=space, name__in=names).delete()
+            rows = [
+                SessionValue(session_id=session_id, space=space, name=name, payload=data)
+                for (space, name), data in change.changed.items()
+            ]
+            SessionValue.objects.bulk_create(
+                rows, update_conflicts=True, unique_fields=["session", "space", "name"], update_fields=["payload"]
+            )
+
+    def delete(self, session_ids: Iterable[str]) -> None:
+        SessionValue.objects.filter(session_id__in=list(session_ids)).delete()
+
+
+class CacheStateStore(BaseStateStore):
+    """All values of a session as one entry of a cache (OPTIONS: "ALIAS", "TIMEOUT" in seconds or None).
+
+    Every commit writes a new entry; the session's row, written behind the fence, says which one holds.
+    """
+
+    def _cache(self) -> Any:
+        return caches[self.options.get("ALIAS", "default")]
+
+    def load(self, session_id: str) -> dict[Name, bytes]:
+        reference = ScriptSession.objects.filter(pk=session_id).values_list("state_ref", flat=True).first()
+        text = self._cache().get(reference) if reference else None
+        if not text:
+            return {}
+        return {(space, name): base64.b64decode(data) for space, name, data in json.loads(text)}
+
+    def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
+        if not change.changed and not change.removed:
+            fence(session_id, node, epoch, **row_fields(change))
+            return
+        before = ScriptSession.objects.filter(pk=session_id).values_list("state_ref", flat=True).first()
+        values = {name: data for name, data in self.load(session_id).items() if name not in change.removed}
+        values |= change.changed
+        reference = f"scriptapps:{session_id}:{epoch}:{secrets.token_hex(8)}"
+        text = json.dumps([[*name, base64.b64encode(data).decode()] for name, data in values.items()])
+        self._cache().set(reference, text, self.options.get("TIMEOUT"))
+        try:
+            fence(session_id, node, epoch, state_ref=reference, **row_fields(change))
+        except BaseException:
+            self._cache().delete(reference)
+            raise
+        if before:
+            self._cache().delete(before)
+
+    def delete(self, session_ids: Iterable[str]) -> None:
+        rows = ScriptSession.objects.filter(pk__in=list(session_ids)).exclude(state_ref="")
+        self._cache().delete_many(list(rows.values_list("state_ref", flat=True)))
+        rows.update(state_ref="")
+
+
+def get_state_store() -> BaseStateStore:
+    """The store that SCRIPTAPPS["STATE_STORE"] names. Raises ImportError for a path that leads nowhere."""
+    given = scriptapps_settings.STATE_STORE
+    store: BaseStateStore = import_string(given["BACKEND"])(dict(given.get("OPTIONS", {})))
+    return store
