@@ -129,6 +129,7 @@ OPTIONS: dict[str, Option] = {
     "STATE_VALUE_BYTES": _count(1_000_000, 100, 1_000_000_000),
     "STATE_SESSION_BYTES": _count(16_000_000, 1_000, 10_000_000_000),
     "LEASE_SECONDS": _number(30, 1, 3_600),
+    "DRAIN_SECONDS": _number(15, 0, 600),
     "IDLE_CULL_SECONDS": _number(86_400, 1, 31_536_000),
     "CLOSED_ROWS_SECONDS": _number(604_800, 1, 31_536_000),
     "LOGIN_URL": Option(None, (str, type(None))),

@@ -19,6 +19,7 @@ from django.db import close_old_connections
 
 from scriptapps import handshake, identity
 from scriptapps.conf import scriptapps_settings
+from scriptapps.drain import install_drain
 from scriptapps.errors import ProtocolError
 from scriptapps.handshake import Refused
 from scriptapps.models import SavedSnapshot
@@ -80,6 +81,8 @@ class ScriptConsumer(AsyncConsumer):
         headers = dict(self.scope["headers"])
         self.bucket = TokenBucket(scriptapps_settings.MESSAGES_PER_SECOND, scriptapps_settings.MESSAGE_BURST)
         try:
+            if get_node().draining:
+                raise Refused(503, "the server is ending")
             self.ticket = budget.enter((self.scope.get("client") or ("", 0))[0])
             handshake.check_origin(self.scope, headers)
             offer = handshake.read_offer(self.scope.get("subprotocols", []))
@@ -94,6 +97,7 @@ class ScriptConsumer(AsyncConsumer):
         except BaseException:
             self.leave()
             raise
+        install_drain()
         get_node().beat.bus.listen()
         await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         self.watch_heart()

@@ -266,6 +266,8 @@ class ServerNode:
 
     def shut_down(self, patience: float = 5.0) -> None:
         """Take nothing new, send viewers away, let runs end, release every session, end the threads."""
+        if self.draining:
+            return
         self.draining = True
         self.beat.stop()
         sessions = self.select()
@@ -301,11 +303,11 @@ def running_node() -> ServerNode | None:
     return _node
 
 
-def stop_node() -> None:
-    """End the node of this process; the next ``get_node`` makes another."""
+def stop_node(patience: float = 5.0) -> None:
+    """End the node of this process, giving its runs ``patience`` seconds; the next ``get_node`` makes another."""
     global _node
     with _node_lock:
         node, _node = _node, None
     if node is not None:
         signals.node_stopped.send(sender=ServerNode, node=node)
-        node.shut_down()
+        node.shut_down(patience)

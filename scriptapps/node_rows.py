@@ -83,6 +83,9 @@ class RowWriter:
                 return
 
     def _write(self, session: LiveSession) -> None:
+        if session.moved:
+            # Its row is the next owner's.
+            return
         fields = row_fields(session)
         viewers = bool(fields["viewers"])
         if viewers and not self._connected.get(session.session_id):
