@@ -1,0 +1,51 @@
+"""The admin's live list, read as a person reads it.
+
+Runs on: the tests' thread. Invariant: nothing is known here but what the page shows.
+"""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page
+
+from tests.browser.visitor import eventually
+
+ADDRESS = "/admin/scriptapps/scriptsession/"
+Row = dict[str, str]
+
+
+def read_list(page: Page, search: str = "") -> list[Row]:
+    """The rows as dicts of column title and text."""
+    page.goto(f"{ADDRESS}?q={search}")
+    main = page.get_by_role("main")
+    titles = [title.strip().lower() for title in main.get_by_role("columnheader").all_inner_texts()]
+    return [dict(zip(titles, row.locator("th, td").all_inner_texts(), strict=True)) for row in rows_of(page)]
+
+
+def list_shows(page: Page, search: str, holds: Callable[[list[Row]], bool], what: str) -> list[Row]:
+    """Reload the list until `holds(rows)`; returns the rows."""
+    rows: list[Row] = []
+
+    def look() -> bool:
+        rows[:] = read_list(page, search)
+        return holds(rows)
+
+    try:
+        eventually(page, look, what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the list shows {rows}") from None
+    return rows
+
+
+def act(page: Page, action: str, search: str) -> None:
+    """Choose every row of this search and start an action."""
+    page.goto(f"{ADDRESS}?q={search}")
+    for row in rows_of(page):
+        row.get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option(label=action)
+    page.get_by_role("button", name="Go").click()
+
+
+def rows_of(page: Page) -> list[Locator]:
+    """The rows of the list that is shown."""
+    cells = page.get_by_role("cell").filter(has=page.get_by_role("checkbox"))
+    return page.get_by_role("main").get_by_role("row").filter(has=cells).all()
