@@ -34,22 +34,30 @@ const lazy = readdirSync(join(here, "src", "lazy"))
   .filter((file) => /^[a-z_0-9]+\.ts$/.test(file))
   .map((file) => file.slice(0, -3));
 
-await build({
+const common = {
   absWorkingDir: here,
-  entryPoints: [
-    { in: "src/main.tsx", out: "app" },
-    ...lazy.map((kind) => ({ in: `src/lazy/${kind}.ts`, out: `elements/${kind}` })),
-  ],
   outdir: out,
   bundle: true,
   splitting: false,
   format: "esm",
   minify: true,
   target: ["chrome123", "firefox125", "safari17.5"],
-  jsx: "automatic",
-  jsxImportSource: "preact",
   legalComments: "none",
   charset: "utf8",
   plugins: [cssAsText],
   logLevel: "warning",
+};
+
+await build({
+  ...common,
+  entryPoints: [{ in: "src/main.tsx", out: "app" }],
+  jsx: "transform",
+  jsxFactory: "h",
+  jsxFragment: "Fragment",
+  inject: ["src/jsx.ts"],
+  tsconfigRaw: {}, // for TypeScript and the tests JSX is automatic
+});
+await build({
+  ...common,
+  entryPoints: lazy.map((kind) => ({ in: `src/lazy/${kind}.ts`, out: `elements/${kind}` })),
 });

@@ -3,10 +3,8 @@
 const english = {
   always_rerun: "Always rerun",
   cache_cleared: "Cache cleared",
-  cancel: "Cancel",
   clear: "Clear",
   clear_cache: "Clear cache",
-  clear_cache_question: "Clear everything this script app has cached?",
   close: "Close",
   close_session: "Close session",
   copied: "Copied",
@@ -27,7 +25,6 @@ const english = {
   link: "Link",
   loading: "Loading",
   menu: "Page menu",
-  no_options: "No options",
   no_results: "No results",
   no_rows: "No rows",
   not_saved: "The saved page could not be loaded.",

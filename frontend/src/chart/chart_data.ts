@@ -32,6 +32,7 @@ export function readChart({ frame, mark, stack }: Chart): ChartData {
   const order = rowOrder(rows, continuous ? x : undefined);
   const numbers = (column: Column) => Float64Array.from(order, (row) => toNumber(column.value(row)));
   const all = columns.map((column, place) => ({ name: column.name, place, column, values: numbers(column) }));
+  const split = mark === Chart_Mark.BAR;
   const stacked = mark !== Chart_Mark.LINE && stack !== "none";
   return {
     rows: order.length,
@@ -44,7 +45,7 @@ export function readChart({ frame, mark, stack }: Chart): ChartData {
       const shown = all
         .filter(({ place }) => !hidden.has(place))
         .map((one) => ({ ...one, low: new Float64Array(order.length), high: one.values }));
-      return stacked ? pile(shown, order.length, stack === "normalize") : shown;
+      return stacked ? pile(shown, order.length, stack === "normalize", split) : shown;
     },
   };
 }
@@ -64,8 +65,8 @@ function toNumber(value: number | string | null): number {
   return typeof value === "number" ? value : Number.NaN;
 }
 
-// Positive values pile up from zero, negative ones pile down.
-function pile(series: Series[], rows: number, normalize: boolean): Series[] {
+// Bars: positive values pile up from zero, negative ones down from it. Areas: each stands on the one below.
+function pile(series: Series[], rows: number, normalize: boolean, split: boolean): Series[] {
   for (let row = 0; row < rows; row++) {
     const total = normalize ? series.reduce((sum, { values }) => sum + Math.abs(values[row] || 0), 0) || 1 : 1;
     let up = 0;
@@ -73,10 +74,11 @@ function pile(series: Series[], rows: number, normalize: boolean): Series[] {
     for (const one of series) {
       if (row === 0) one.high = new Float64Array(rows);
       const value = (one.values[row] || 0) / total;
-      one.low[row] = value < 0 ? down : up;
-      if (value < 0) down += value;
+      const below = split && value < 0;
+      one.low[row] = below ? down : up;
+      if (below) down += value;
       else up += value;
-      one.high[row] = value < 0 ? down : up;
+      one.high[row] = below ? down : up;
     }
   }
   return series;

@@ -80,6 +80,7 @@ class TableView {
   #head(column: Column, place: number): HTMLElement {
     const mine = this.#sorting?.column === place ? this.#sorting : undefined;
     const sorted = mine && (mine.down ? "descending" : "ascending");
+    if (this.#props.plain && !column.name) return html("td");
     const cell = html("th", { scope: "col", ...marks(column), "aria-sort": sorted });
     if (this.#props.plain) {
       cell.append(column.name);

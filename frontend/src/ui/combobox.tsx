@@ -138,7 +138,15 @@ export function Combobox(props: Props) {
         </button>
       ) : null}
       <Icon name="chevron" class="arrow" />
-      <div popover="manual" class="listbox" ref={popup}>
+      {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: it has a name exactly when it has a role */}
+      <div
+        popover="manual"
+        class="listbox"
+        ref={popup}
+        id={`${id}list`}
+        role={rows.length ? "listbox" : undefined}
+        aria-label={rows.length ? props.field?.label : undefined}
+      >
         {open ? <Rows {...props} rows={rows} active={active} scroller={popup} onPick={pick} /> : null}
       </div>
     </div>
@@ -172,7 +180,7 @@ interface RowsProps extends Props {
   onPick(row: Row): void;
 }
 
-function Rows({ id, field, rows, active, chosen, multiple, max, scroller, onPick }: RowsProps) {
+function Rows({ id, rows, active, chosen, multiple, max, scroller, onPick }: RowsProps) {
   const [top, setTop] = useState(0);
   useEffect(() => {
     const box = scroller.current;
@@ -194,13 +202,7 @@ function Rows({ id, field, rows, active, chosen, multiple, max, scroller, onPick
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const visible = rows.slice(first, first + Math.ceil(room / ROW) + 2 * SPARE);
   return (
-    <div
-      role="listbox"
-      id={`${id}list`}
-      aria-label={field?.label}
-      class="rows"
-      style={{ height: `${rows.length * ROW}px` }}
-    >
+    <div role="presentation" class="rows" style={{ height: `${rows.length * ROW}px` }}>
       {visible.map((row, offset) => {
         const index = first + offset;
         return (
