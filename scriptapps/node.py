@@ -11,10 +11,12 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import identity, lease, script_threads, signals
@@ -29,9 +31,10 @@ from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions, Visitor
+from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.state_journal import StateChange, StateLimits
-from scriptapps.store import get_state_store
+from scriptapps.store import get_state_store, write_alias
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -75,6 +78,7 @@ class ServerNode:
             after_run=script_threads.after_run,
             cancel_query=script_threads.cancel_query,
             commit=self._commit,
+            commit_with=self._commit_with,
             state_limits=StateLimits(
                 value_bytes=scriptapps_settings.STATE_VALUE_BYTES,
                 session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
@@ -95,6 +99,14 @@ class ServerNode:
         except LeaseLostError:
             self.database.submit(self.forget, session)
             raise
+
+    def _commit_with(self, session: LiveSession, run: RunContext, function: Callable[[], None]) -> None:
+        with transaction.atomic(using=write_alias()):
+            function()
+            change = session.collect_change(run)
+            if change:
+                self._commit(session, change)
+        session.journal.committed(change)
 
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)

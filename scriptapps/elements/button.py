@@ -32,12 +32,15 @@ def button(
     type: ButtonType = "secondary",
     icon: str | None = None,
     disabled: bool = False,
+    atomic: bool = False,
     use_container_width: bool | None = None,
     width: Width = "content",
 ) -> bool:
     """Show a button. Returns True in the one run that a click causes, else False.
 
-    ``on_click`` is called with ``args`` and ``kwargs`` before that run. In a form use ``form_submit_button``.
+    ``on_click`` is called with ``args`` and ``kwargs`` before that run; with ``atomic`` what it writes to the site's
+    database, the session's state and the click itself are committed together or not at all, so that it happens exactly
+    once whatever fails. In a form use ``form_submit_button``.
     """
     if container.form_id:
         raise ScriptApiError(
@@ -53,6 +56,7 @@ def button(
         on_click=on_click,
         args=args,
         kwargs=kwargs,
+        atomic=atomic,
         width=wire_width(width, "content", use_container_width=use_container_width),
     )
 
@@ -70,12 +74,14 @@ def form_submit_button(
     type: ButtonType = "secondary",
     icon: str | None = None,
     disabled: bool = False,
+    atomic: bool = False,
     use_container_width: bool | None = None,
     width: Width = "content",
 ) -> bool:
     """Show the button that sends a form. Returns True in the run that the click causes, with the fields' new values.
 
-    The only widget of a form that may have a callback. Raises ScriptApiError outside a form.
+    ``on_click`` and ``atomic`` as for ``button``; it is the only widget of a form that may have a callback. Raises
+    ScriptApiError outside a form.
     """
     if not container.form_id:
         raise ScriptApiError(
@@ -92,6 +98,7 @@ def form_submit_button(
         on_click=on_click,
         args=args,
         kwargs=kwargs,
+        atomic=atomic,
         width=wire_width(width, "content", use_container_width=use_container_width),
     )
 

@@ -35,9 +35,14 @@ def handle_message(session: LiveSession, viewer: Viewer, message: schema.ClientM
     if kind == "close" and not debug:
         logger.warning("Session %s: close was ignored, it is accepted under DEBUG only", session.session_id)
         return
-    if not session.is_new(viewer, message.seq):
+    if message.seq and session.hold(lambda: _handle_once(handler, session, viewer, message)):
         return
-    handler(session, viewer, message)
+    _handle_once(handler, session, viewer, message)
+
+
+def _handle_once(handler: Handler, session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
+    if session.is_new(viewer, message.seq):
+        handler(session, viewer, message)
 
 
 def _widget_events(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:

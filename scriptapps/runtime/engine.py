@@ -23,6 +23,7 @@ from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.main_module import install_main_module
 from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.options import RuntimeOptions
+from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.runner import MESSAGES, BrokenOff, RunGuard, announce, run_once
 from scriptapps.runtime.signal import install_cooperative_sleep
 
@@ -139,7 +140,7 @@ class ThreadEngine:
                 more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
             except BaseException:  # a mistake of ours must not cost a thread of the pool
                 logger.exception("The run of session %s broke the runner", session.session_id)
-                more = guard.run is not None and session.finish_run(guard.run, "FAILED", 0.0, ack=True)
+                more = guard.run is not None and self._rescue(session, guard.run)
             with self._condition:
                 self._running.pop(guard, None)
                 self._stops.pop(guard, None)
@@ -151,6 +152,13 @@ class ThreadEngine:
                 session.submit()
             if guard.broken_off or guard.abandoned:
                 return
+
+    @staticmethod
+    def _rescue(session: LiveSession, run: RunContext) -> bool:
+        """A run that broke the runner must not leave its session running for ever. Returns whether another follows."""
+        more = session.finish_run(run, "FAILED", 0.0, ack=True)
+        announce(session, run.run_id, "FAILED", 0.0)
+        return more
 
     def _take(self) -> LiveSession | None:
         with self._condition:

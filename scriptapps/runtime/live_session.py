@@ -81,6 +81,8 @@ class LiveSession:
         self.viewers: list[Viewer] = []
         self.seen: dict[str, int] = {}
         self.acked: dict[str, int] = {}
+        self.restoring = False
+        self.held: list[Callable[[], None]] = []
         self.page_config = schema.PageConfig()
         self.source_status = schema.SourceStatus(run_on_save=run_on_save)
         self.run_number = 0
@@ -202,7 +204,8 @@ class LiveSession:
         # Under the tree's lock, so that no run takes a value over and shows another one before it is shown.
         with self.tree.lock:
             with self._lock:
-                shown = [(widget_id, wire) for widget_id, wire in checked if self.widgets.receive(widget_id, wire)]
+                client = viewer.client_id
+                shown = [pair for pair in checked if self.widgets.receive(*pair, client, seq)]
             for widget_id, wire in shown:
                 self.tree.set_value(widget_id, wire, origin=viewer.outbox)
         if checked:
@@ -268,7 +271,7 @@ class LiveSession:
         with self._lock:
             running = self.run is not None and self.state_of_life is LifecycleState.RUNNING
             self.queue.take()
-            self.widgets.triggers.clear()
+            self.widgets.clicks.clear()
             if self.run is not None and running:
                 self.signal.stop("STOPPED")
                 # What came in meanwhile is finished with this run, as no other follows.
@@ -321,6 +324,25 @@ class LiveSession:
         self.widgets.current.update(widgets)
         self.seen.update(seqs)
         self.acked.update(seqs)
+        self.restoring = True
+
+    def hold(self, handle: Callable[[], None]) -> bool:
+        """Keep a message until the restored session has run once and knows its widgets. False: handle it now."""
+        with self._lock:
+            if self.restoring:
+                self.held.append(handle)
+            return self.restoring
+
+    def release_held(self) -> None:
+        """The page is there again: handle what came meanwhile, in order."""
+        while True:
+            with self._lock:
+                held, self.held = self.held, []
+                if not held:
+                    self.restoring = False
+                    return
+            for handle in held:
+                handle()
 
     def collect_change(self, run: RunContext) -> StateChange:
         """What has to be stored after this run. On the script thread."""
@@ -330,7 +352,9 @@ class LiveSession:
             for widget_id, wire in self.widgets.current.items()
             if widget_id not in specs or wire != specs[widget_id].default
         }
-        return self.journal.collect(self.state.stored_values(), values, run.seqs)
+        with self._lock:
+            seqs = self.widgets.handled_seqs(run.seqs)
+        return self.journal.collect(self.state.stored_values(), values, seqs)
 
     # -- a run, on the script thread -------------------------------------------------------------------------------
 
@@ -393,18 +417,17 @@ class LiveSession:
             self.runs += 1
             self.last_ms, self.last_outcome = milliseconds, outcome
             if ack:
-                self.acked.update(run.seqs)
-            more = self._more_to_run_locked(run, outcome)
+                self.acked.update(self.widgets.handled_seqs(run.seqs))
+            more = self.queue.pending is not None or bool(run.clicks and self.widgets.clicks)
             if self.state_of_life is not LifecycleState.CLOSED:
                 event = LifecycleEvent.FINISH_AND_REQUEST if more else LifecycleEvent.FINISH
                 self.state_of_life = next_state(self.state_of_life, event)
             return more and self.state_of_life is not LifecycleState.CLOSED
 
-    def _more_to_run_locked(self, run: RunContext, outcome: str) -> bool:
-        if outcome != "SUPERSEDED":
-            for widget_id in run.clicks - run.fired:
-                self.widgets.triggers.pop(widget_id, None)
-        return self.queue.pending is not None or bool(run.fired and self.widgets.triggers)
+    def drop_unused_clicks(self, run: RunContext) -> None:
+        """The run is over and did not come to these buttons: their clicks have had their run."""
+        with self._lock:
+            self.widgets.drop_clicks(run.clicks - run.fired)
 
     def forget_unplaced(self, run: RunContext) -> None:
         """A run reached its end: widgets that it did not place lose value and key."""

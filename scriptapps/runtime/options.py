@@ -49,6 +49,8 @@ class RuntimeOptions:
     after_run: Callable[[RunContext, bool], None] = _nothing
     # Script thread: make what the run changed durable, before anybody is told that it finished. None: nothing is kept.
     commit: Callable[[LiveSession, StateChange], None] | None = None
+    # Script thread: call the function and commit what it wrote, the session's change and its event in one transaction.
+    commit_with: Callable[[LiveSession, RunContext, Callable[[], None]], None] | None = None
     state_limits: StateLimits = field(default_factory=StateLimits)
     # Supervisor thread: cancel the query that this thread is waiting for.
     cancel_query: Callable[[int], None] = _nothing

@@ -13,7 +13,7 @@ import time
 import types
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from scriptapps.deltas.container import current_container
@@ -26,6 +26,7 @@ from scriptapps.runtime.run_context import RunContext, current_run
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
 from scriptapps.runtime.state_journal import StateChange
+from scriptapps.runtime.widgets import WidgetSpec
 
 logger = logging.getLogger("scriptapps.runs")
 
@@ -173,16 +174,28 @@ class _Execution:
             for widget_id in clicked:
                 self.session.take_click(run, widgets.specs[widget_id])
             for widget_id in todo + clicked:
-                spec = widgets.specs[widget_id]
-                assert spec.on_change is not None
-                try:
-                    spec.on_change(*spec.args, **spec.kwargs)
-                except RerunScript:
-                    # The script runs after the callbacks anyway.
-                    continue
+                self._call_back(widgets.specs[widget_id])
         finally:
             run.in_callbacks = False
             self.session.unshield(run)
+
+    def _call_back(self, spec: WidgetSpec) -> None:
+        def call() -> None:
+            assert spec.on_change is not None
+            # The script runs after the callbacks anyway.
+            with suppress(RerunScript):
+                spec.on_change(*spec.args, **spec.kwargs)
+
+        commit_with = self.session.options.commit_with
+        if not spec.atomic or commit_with is None:
+            call()
+            return
+        before = self.session.state.checkpoint()
+        try:
+            commit_with(self.session, self.run, call)
+        except BaseException:
+            self.session.state.roll_back(before)
+            raise
 
     # -- how it ended ----------------------------------------------------------------------------------------------
 
@@ -278,6 +291,8 @@ class _Execution:
         run, session = self.run, self.session
         if self.outcome != "SUPERSEDED" or self.wants_rerun:
             _clear_submitted_forms(session, run)
+        if self.outcome != "SUPERSEDED":
+            session.drop_unused_clicks(run)
         if run.reached_end and self.outcome == "COMPLETED":
             session.forget_unplaced(run)
         session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD)
@@ -297,6 +312,8 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
         session.shown_run_id = run.run_id
     more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
     announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
+    if session.restoring and not more:
+        session.release_held()
     return more
 
 

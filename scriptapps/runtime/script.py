@@ -63,7 +63,7 @@ def compile_with_safe_points(source: str, filename: str) -> CodeType:
         return compile(inject_safe_points(tree), filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise ScriptCompileError(describe_syntax_error(error)) from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:  # MemoryError: nested too deeply for the parser
         raise ScriptCompileError(f"{filename}: {error}") from error
 
 

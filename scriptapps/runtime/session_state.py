@@ -12,8 +12,8 @@ from typing import Any
 
 from scriptapps.errors import NotDurableError, StateAssignmentError
 from scriptapps.runtime.run_context import current_run
-from scriptapps.runtime.state_codec import decode_value
-from scriptapps.runtime.state_journal import Stored
+from scriptapps.runtime.state_codec import decode_value, encode_value
+from scriptapps.runtime.state_journal import IMMUTABLE, Stored
 from scriptapps.runtime.widgets import MISSING, WidgetStore
 
 
@@ -137,6 +137,22 @@ class SessionState(MutableMapping[str, Any]):
     def written_at(self, name: str) -> int:
         """The line that assigned a key last, 0 if it was not assigned in this process."""
         return self._written_at.get(name, 0)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """What ``roll_back`` needs to come back to this moment, changes inside of values included."""
+        saved: dict[str, Any] = {}
+        for name, value in self._values.items():
+            try:
+                saved[name] = value if type(value) in (*IMMUTABLE, Stored) else Stored(encode_value(value))
+            except NotDurableError:
+                # What cannot be copied is kept itself.
+                saved[name] = value
+        return saved
+
+    def roll_back(self, saved: dict[str, Any]) -> None:
+        """Come back to a checkpoint."""
+        self._values.clear()
+        self._values.update(saved)
 
     def forget_values(self) -> None:
         """Forget everything that the script stored."""

@@ -210,7 +210,5 @@ register_value_type(
     )
 )
 register_value_type(
-    ValueType(
-        "namedtuple", _is_namedtuple, lambda value: [class_path(type(value)), list(value)], _decode_namedtuple
-    )
+    ValueType("namedtuple", _is_namedtuple, lambda value: [class_path(type(value)), list(value)], _decode_namedtuple)
 )

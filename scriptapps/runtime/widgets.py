@@ -7,7 +7,6 @@ the live session's lock. Invariant: values are constant within a run; a click is
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -39,6 +38,7 @@ class WidgetSpec:
     serialize: Callable[[Any], Wire]
     key: str | None = None
     trigger: bool = False
+    atomic: bool = False
     disabled: bool = False
     form_id: str = ""
     on_change: Callable[..., Any] | None = None
@@ -46,10 +46,20 @@ class WidgetSpec:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One press of a button: event ``seq`` of the page load ``client_id``."""
+
+    widget_id: str
+    client_id: str = ""
+    seq: int = 0
+
+
 class WidgetStore:
     """Values of the widgets of one live session, by widget id.
 
-    ``current`` is what the run sees, ``incoming`` what the browser sent since it began.
+    ``current`` is what the run sees, ``incoming`` what the browser sent since it began, ``clicks`` the presses that no
+    run has handled yet, in the order in which they came.
     """
 
     def __init__(self) -> None:
@@ -57,7 +67,7 @@ class WidgetStore:
         self.current: dict[str, Wire] = {}
         self.keys: dict[str, str] = {}
         self.incoming: dict[str, Wire] = {}
-        self.triggers: Counter[str] = Counter()
+        self.clicks: list[Click] = []
 
     def check(self, widget_id: str, wire: Wire) -> None:
         """Raises InvalidWidgetValueError for a value of the browser that the widget, as last placed, does not take."""
@@ -74,13 +84,14 @@ class WidgetStore:
 
     # -- under the session's lock ----------------------------------------------------------------------------------
 
-    def receive(self, widget_id: str, wire: Wire) -> bool:
+    def receive(self, widget_id: str, wire: Wire, client_id: str = "", seq: int = 0) -> bool:
         """Take over a value that was checked. Returns whether the widget still exists and keeps a value."""
         spec = self.specs.get(widget_id)
         if spec is None:
             return False
         if spec.trigger:
-            self.triggers[widget_id] = min(self.triggers[widget_id] + 1, MAX_CLICKS)
+            if sum(click.widget_id == widget_id for click in self.clicks) < MAX_CLICKS:
+                self.clicks.append(Click(widget_id, client_id, seq))
             return False
         self.incoming[widget_id] = wire
         return True
@@ -95,13 +106,33 @@ class WidgetStore:
             if wire != before:
                 changed.append(widget_id)
         self.incoming.clear()
-        return changed, {widget_id for widget_id, count in self.triggers.items() if count}
+        return changed, self._clicks_of_next_run()
+
+    def _clicks_of_next_run(self) -> set[str]:
+        # A click whose callback is atomic has a run of its own: what is committed with it is all that came before it.
+        taken: set[str] = set()
+        for click in self.clicks:
+            spec = self.specs.get(click.widget_id)
+            if spec is not None and spec.atomic:
+                return taken or {click.widget_id}
+            taken.add(click.widget_id)
+        return taken
 
     def consume(self, widget_id: str) -> None:
-        """One click is being handled."""
-        self.triggers[widget_id] -= 1
-        if self.triggers[widget_id] <= 0:
-            del self.triggers[widget_id]
+        """The oldest click of this button is being handled."""
+        self.clicks.remove(next(click for click in self.clicks if click.widget_id == widget_id))
+
+    def drop_clicks(self, widget_ids: set[str]) -> None:
+        """Forget all clicks of these buttons."""
+        self.clicks = [click for click in self.clicks if click.widget_id not in widget_ids]
+
+    def handled_seqs(self, seqs: Mapping[str, int]) -> dict[str, int]:
+        """The event numbers up to which everything is handled, given that no event above ``seqs`` is."""
+        handled = dict(seqs)
+        for click in self.clicks:
+            if click.seq and click.client_id in handled:
+                handled[click.client_id] = min(handled[click.client_id], click.seq - 1)
+        return handled
 
     def end_run(self, registered: dict[str, WidgetSpec], keys: dict[str, str]) -> None:
         """A run reached its end: forget the widgets that it did not place."""
@@ -109,8 +140,7 @@ class WidgetStore:
         self.keys = dict(keys)
         for widget_id in [w for w in self.current if w not in registered]:
             del self.current[widget_id]
-        for widget_id in [w for w in self.triggers if w not in registered]:
-            del self.triggers[widget_id]
+        self.clicks = [click for click in self.clicks if click.widget_id in registered]
         for widget_id in [w for w in self.incoming if w not in registered]:
             del self.incoming[widget_id]
 
@@ -118,7 +148,7 @@ class WidgetStore:
         """Every widget starts again from its default."""
         self.current.clear()
         self.incoming.clear()
-        self.triggers.clear()
+        self.clicks.clear()
         self.keys.clear()
 
     # -- on the script thread --------------------------------------------------------------------------------------
@@ -231,11 +261,14 @@ def add_trigger(
     on_click: Callable[..., Any] | None = None,
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    atomic: bool = False,
     width: str | int = "",
 ) -> bool:
     """Place a button and return whether it was clicked: True in exactly one run per click.
 
-    Parameters and errors as for ``add_widget``; additionally StateAssignmentError when the script assigned to its key.
+    ``atomic``: what ``on_click`` writes to the host's database, the session's state and the click are committed
+    together or not at all. Parameters and errors as for ``add_widget``; additionally StateAssignmentError when the
+    script assigned to its key.
     """
     run = cast(RunContext, container.run)
     run.check()
@@ -253,6 +286,7 @@ def add_trigger(
         disabled=message.field.disabled,
         form_id=container.form_id,
         on_change=on_click,
+        atomic=atomic and on_click is not None,
         args=args or (),
         kwargs=kwargs or {},
     )
