@@ -1,7 +1,10 @@
 // Every text of the client itself. The page may translate any of them in
 // <script type="application/json" id="scriptapps-strings">{"stop": "Anhalten", ...}</script>
 const english = {
+  add_option: "Add “{label}”",
   always_rerun: "Always rerun",
+  area_chart: "Area chart",
+  bar_chart: "Bar chart",
   cache_cleared: "Cache cleared",
   clear: "Clear",
   clear_cache: "Clear cache",
@@ -22,6 +25,7 @@ const english = {
   help: "Help",
   hide_sidebar: "Hide sidebar",
   increase: "Increase",
+  line_chart: "Line chart",
   link: "Link",
   loading: "Loading",
   menu: "Page menu",
@@ -61,7 +65,6 @@ const english = {
   unknown_kind: "This browser page does not know the element “{kind}”. Reload it.",
   use_here: "Use here",
   viewing_only: "You are watching this session; you cannot change it.",
-  add_option: "Add “{label}”",
   most_selected: "No more than {count} can be chosen",
 };
 

@@ -19,6 +19,7 @@ const settings = {
   frozenUrl: "",
   savedBy: "",
   savedAt: "",
+  ownsDocument: true,
 };
 const roots = () => [
   node(1, { kind: "root", children: [node(3, { kind: "text_input", widgetId: "w", value: text("a") })] }),

@@ -1,6 +1,6 @@
 import { LabelVisibility } from "../protocol/dec/deltas";
 import type { Radio as Props } from "../protocol/dec/elements/radio";
-import { FieldLabel, Help, nameOf } from "../ui/field";
+import { FieldLabel, Help } from "../ui/field";
 import { Html } from "../ui/html";
 import { useWidget } from "../ui/use_widget";
 import type { View } from "../ui/view";
@@ -10,15 +10,15 @@ export function Radio({ node, props: { field, options, captions, horizontal } }:
   const chosen = widget.value?.$case === "text" ? widget.value.value : undefined;
   const visibility = field?.visibility ?? LabelVisibility.VISIBLE;
   return (
-    <fieldset class="field radio" disabled={widget.disabled} {...nameOf(field)}>
+    <fieldset class="field radio" disabled={widget.disabled} aria-label={field?.label}>
       {visibility !== LabelVisibility.COLLAPSED ? (
         <legend class="label-line" data-hidden={visibility === LabelVisibility.HIDDEN || undefined}>
           <span class="label">
             <FieldLabel field={field} />
           </span>
+          <Help html={field?.helpHtml} of={field?.label} />
         </legend>
       ) : null}
-      <Help html={field?.helpHtml} of={field?.label} />
       <div class="choices" data-horizontal={horizontal || undefined}>
         {options.map((option, index) => (
           <label class="choice" key={option}>

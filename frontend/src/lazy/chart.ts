@@ -3,12 +3,17 @@ import { type ChartData, readChart } from "../chart/chart_data";
 import { type Drawing, draw, seriesColor } from "../chart/drawing";
 import { type Chart, Chart_Mark } from "../protocol/dec/elements/chart";
 import { Chart as ChartSchema } from "../protocol/schema";
+import { type StringName, t } from "../strings";
 import css from "../styles/chart.css";
 import { html, svg } from "../ui/dom";
 import type { LazyElement, LazyView } from "../ui/view";
 
 const DEFAULT_HEIGHT = 300;
-const MARK_NAMES = { [Chart_Mark.LINE]: "Line chart", [Chart_Mark.BAR]: "Bar chart", [Chart_Mark.AREA]: "Area chart" };
+const MARK_NAMES: Record<Chart_Mark, StringName> = {
+  [Chart_Mark.LINE]: "line_chart",
+  [Chart_Mark.BAR]: "bar_chart",
+  [Chart_Mark.AREA]: "area_chart",
+};
 
 class ChartView {
   readonly #plot = html("div", { class: "plot", tabindex: 0, role: "img" });
@@ -50,7 +55,7 @@ class ChartView {
     this.#chart = props as Chart;
     this.#data = readChart(this.#chart);
     this.#plot.style.height = `${this.#chart.height || DEFAULT_HEIGHT}px`;
-    this.#plot.setAttribute("aria-label", `${MARK_NAMES[this.#chart.mark]}: ${this.#data.names.join(", ")}`);
+    this.#plot.setAttribute("aria-label", `${t(MARK_NAMES[this.#chart.mark])}: ${this.#data.names.join(", ")}`);
     this.#width = 0;
     this.#drawLegend();
     this.#redraw();

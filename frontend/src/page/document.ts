@@ -3,13 +3,14 @@ import { useEffect } from "preact/hooks";
 import type { LivePage } from "./live_page";
 
 export function useDocumentTitle(page: LivePage): void {
+  const { ownsDocument } = page.settings;
   const title = page.config.value?.title || page.settings.title;
   const icon = page.config.value?.icon ?? "";
   useEffect(() => {
-    if (title) document.title = title;
+    if (title && ownsDocument) document.title = title;
   }, [title]);
   useEffect(() => {
-    if (icon) showIcon(icon);
+    if (icon && ownsDocument) showIcon(icon);
   }, [icon]);
 }
 
@@ -23,12 +24,17 @@ function showIcon(emoji: string): void {
   document.head.append(link);
 }
 
-/** R runs the script again, C clears the cache; never while somebody types or holds a modifier. */
-export function useShortcuts(page: LivePage): void {
+/**
+ * R runs the script again, C clears the cache; never while somebody types or holds a modifier, and in the middle of
+ * another page only while the focus is inside `root`.
+ */
+export function useShortcuts(page: LivePage, root: { current: HTMLElement | null }): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (page.frozen || typesText(event.composedPath()[0])) return;
+      const path = event.composedPath();
+      if (page.frozen || typesText(path[0])) return;
+      if (!page.settings.ownsDocument && !(root.current && path.includes(root.current))) return;
       const key = event.key.toLowerCase();
       if (key === "r") page.rerun();
       else if (key === "c") page.clearCache();

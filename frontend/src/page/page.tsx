@@ -30,7 +30,7 @@ export function Page({ page, inMain }: Props) {
   const hasSidebar = (aside?.children.value.length ?? 0) > 0;
   const sidebar = useSidebar(page, root);
   useDocumentTitle(page);
-  useShortcuts(page);
+  useShortcuts(page, root);
   useEffect(() => followAnchors(root.current), []);
   const Main = inMain ? "div" : "main";
   const ended = page.connection.value === "ended";

@@ -12,24 +12,29 @@ export interface PageSettings {
   frozenUrl: string;
   savedBy: string;
   savedAt: string;
+  /** The document is this script app's own page: title, icon and keyboard are its, too. */
+  ownsDocument: boolean;
 }
 
 /** Reads the attributes of <script-app>. */
 export function readSettings(host: HTMLElement): PageSettings {
   const read = (name: string) => host.getAttribute(name) ?? "";
+  const title = read("page-title");
+  const ownsDocument = host.parentElement === document.body || (title !== "" && document.title.startsWith(title));
   return {
     socketUrl: read("socket-url"),
     statusUrl: read("status-url"),
     token: read("token"),
     fingerprint: read("fingerprint"),
     session: read("session"),
-    title: read("page-title"),
+    title,
     loginUrl: read("login-url"),
     debug: host.hasAttribute("debug-mode") && read("debug-mode") !== "false",
     userName: read("user-name"),
     frozenUrl: read("frozen-url"),
     savedBy: read("saved-by"),
     savedAt: read("saved-at"),
+    ownsDocument,
   };
 }
 

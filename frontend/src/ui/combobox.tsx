@@ -89,9 +89,10 @@ export function Combobox(props: Props) {
       ref={anchor}
       data-open={open || undefined}
       data-disabled={disabled || undefined}
-      onClick={() => {
+      onClick={(event) => {
         input.current?.focus();
         if (!open) show();
+        else if (event.target !== input.current) hide();
       }}
       onMouseDown={(event) => event.target !== input.current && event.preventDefault()}
     >
