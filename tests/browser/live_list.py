@@ -47,5 +47,4 @@ def act(page: Page, action: str, search: str) -> None:
 
 def rows_of(page: Page) -> list[Locator]:
     """The rows of the list that is shown."""
-    cells = page.get_by_role("cell").filter(has=page.get_by_role("checkbox"))
-    return page.get_by_role("main").get_by_role("row").filter(has=cells).all()
+    return page.get_by_role("main").get_by_role("row").filter(has=page.get_by_role("rowheader")).all()

@@ -1,6 +1,6 @@
 """SiteServer: the demo site as a process of its own, on a database and a folder of scripts of its own.
 
-Runs on: the tests' thread. Invariant: only the process started here is ended, by its id, and it never outlives the tests.
+Runs on: the tests' thread. Invariant: only the process started here is ended, by its id; it never outlives the tests.
 """
 
 import os

@@ -81,6 +81,7 @@ class Wire:
     def __init__(self, page: Page) -> None:
         self.received: list[ServerMessage] = []
         self.sent: list[ClientMessage] = []
+        self.sockets = 0
         page.on("websocket", self._opened)
 
     @property
@@ -109,8 +110,13 @@ class Wire:
         self.sent.clear()
 
     def _opened(self, socket: WebSocket) -> None:
+        self.sockets += 1
         socket.on("framereceived", self._took)
-        socket.on("framesent", lambda payload: self.sent.append(ClientMessage.FromString(payload)))
+        socket.on("framesent", self._gave)
+
+    def _gave(self, payload: bytes | str) -> None:
+        assert isinstance(payload, bytes)
+        self.sent.append(ClientMessage.FromString(payload))
 
     def _took(self, payload: bytes | str) -> None:
         assert isinstance(payload, bytes)
