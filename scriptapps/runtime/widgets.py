@@ -179,10 +179,14 @@ class WidgetStore:
                 wire, forced = spec.default, True
                 value = spec.deserialize(wire)
         self.current[spec.widget_id] = wire
+        self.note(spec)
+        return value, wire, forced
+
+    def note(self, spec: WidgetSpec) -> None:
+        """The widget is on the page from now on, whether or not the run reaches its end."""
         self.specs[spec.widget_id] = spec
         if spec.key is not None:
             self.keys[spec.key] = spec.widget_id
-        return value, wire, forced
 
 
 def make_widget_id(kind: str, key: str | None, identity: Sequence[object]) -> str:
@@ -295,6 +299,7 @@ def add_trigger(
         raise StateAssignmentError(
             f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned."
         )
+    run.session.widgets.note(spec)
     clicked = run.session.take_click(run, spec)
     container.add_value_element(kind, message.SerializeToString(), spec.widget_id, None, False, str(width))
     if clicked and container.form_id:
