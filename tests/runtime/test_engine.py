@@ -70,7 +70,13 @@ def test_an_exception_from_outside_stops_what_has_no_safe_points(stage, body):
 
 def test_a_thread_that_was_broken_off_is_not_used_again(stage):
     played = stage(
-        "import threading\nprobe.note(threading.get_ident())\nprobe.note('in')\nif len(probe.notes) == 2:\n    exec('while True: pass')",
+        """
+        import threading
+        probe.note(threading.get_ident())
+        probe.note("in")
+        if len(probe.notes) == 2:
+            exec("while True: pass")
+        """,
         workers=1,
         stop_grace=0.01,
         abandon_grace=1e6,
@@ -186,7 +192,7 @@ def test_the_query_that_a_run_waits_for_is_cancelled_until_it_ends(stage):
     stop(played)
     assert played.outcomes == ["STOPPED"]
     thread_id = played.probe.notes[1]
-    assert {note for note in played.probe.notes[2:]} == {("cancel", thread_id)}
+    assert set(played.probe.notes[2:]) == {("cancel", thread_id)}
 
 
 def test_a_stop_while_nothing_runs_does_nothing(stage):

@@ -54,14 +54,14 @@ def execute(source: str, signal=None, **names):
         ("try:\n    1 / 0\nexcept ZeroDivisionError:\n    pass", 0),
         ("try:\n    pass\nfinally:\n    for i in range(3):\n        pass", 0),
         (
-            "class A:\n    def __enter__(self):\n        return self\n    def __exit__(self, *a):\n        for i in range(9):\n            pass\nwith A():\n    pass",
+            "class A:\n    __enter__ = id\n    def __exit__(self, *a):\n        for i in range(9):\n            pass\nwith A():\n    pass",
             1,
         ),
         ("class A:\n    def __del__(self):\n        [i for i in range(9)]\nA()", 0),
         ("for i in []:\n    pass\nelse:\n    for j in range(2):\n        pass", 2),
         ("match 1:\n    case 1:\n        for i in range(2):\n            pass", 2),
         (
-            "try:\n    raise ExceptionGroup('g', [ValueError()])\nexcept* ValueError:\n    for i in range(2):\n        pass",
+            "try:\n    raise ExceptionGroup('', [ValueError()])\nexcept* ValueError:\n    for i in (1, 2):\n        pass",
             2,
         ),
     ],
@@ -111,7 +111,7 @@ def test_clean_up_is_not_cut_short():
 
 
 def test_line_numbers_are_those_of_the_file():
-    source = "def f(items):\n    '''docs'''\n    for item in items:\n\n        if item:\n            1 / 0\n\n\nf([0,\n   1])\n"
+    source = "def f(xs):\n    '''docs'''\n    for x in xs:\n\n        if x:\n            1 / 0\n\n\nf([0,\n   1])\n"
     plain, injected = compile(source, "x", "exec"), compile_with_safe_points(source, "x")
     lines = []
     for code in (plain, injected):

@@ -70,7 +70,10 @@ def test_a_value_set_in_a_later_run_moves_the_widget(tester):
 
 def test_deleting_a_widgets_key_puts_it_back(tester):
     played = tester(
-        "st.button('Reset', key='r', on_click=lambda: st.session_state.pop('a'))\nst.text(str(st.slider('A', 0, 10, 1, key='a')))"
+        """
+        st.button("Reset", key="r", on_click=lambda: st.session_state.pop("a"))
+        st.text(str(st.slider("A", 0, 10, 1, key="a")))
+        """
     )
     played.get(key="a").set_value(9)
     played.run()

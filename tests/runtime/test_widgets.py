@@ -119,7 +119,11 @@ def test_every_viewer_sees_a_value_that_one_of_them_changed(stage):
 
 def test_forgetting_everything_starts_from_nothing(stage):
     played = stage(
-        "st.session_state.setdefault('n', 0)\nst.session_state.n += 1\nst.text(str((st.slider('A', 0, 10, 1), st.session_state.n)))"
+        """
+        st.session_state.setdefault("n", 0)
+        st.session_state.n += 1
+        st.text(str((st.slider("A", 0, 10, 1), st.session_state.n)))
+        """
     ).run()
     played.viewer.set("A", [5.0])
     played.rest()
