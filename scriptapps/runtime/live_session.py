@@ -14,16 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from scriptapps.deltas.page_tree import VALUE, PageTree
+from scriptapps.deltas.page_tree import VALUE
 from scriptapps.errors import InvalidWidgetValueError, ProtocolError, TooManyRunsAbandonedError
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value
+from scriptapps.runtime.inbox import Inbox
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
 from scriptapps.runtime.options import RuntimeOptions, Visitor
-from scriptapps.runtime.outbox import compose_node
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.session_state import SessionState
+from scriptapps.runtime.shared_page import SharedPage
 from scriptapps.runtime.signal import Signal
 from scriptapps.runtime.state_journal import STATE, WIDGET, Name, StateChange, StateJournal
 from scriptapps.runtime.viewer import Viewer
@@ -40,7 +41,7 @@ class Engine(Protocol):
     def stop(self, session: LiveSession) -> None: ...
 
 
-class LiveSession:
+class LiveSession(SharedPage):
     """State, page and queue of one script session.
 
     ``load_script`` returns the current Script or raises ScriptCompileError. ``runs`` counts finished runs.
@@ -58,6 +59,7 @@ class LiveSession:
         deadline: float | None = None,
         run_on_save: bool = False,
     ) -> None:
+        super().__init__(run_on_save)
         self.session_id = session_id
         self.slug = slug
         self._load_script = load_script
@@ -66,36 +68,29 @@ class LiveSession:
         self.options = options
         self.engine = engine
         self.deadline = options.deadline if deadline is None else deadline
-        # Guards everything that several threads change: state, run, queue, incoming values, numbers, viewers.
+        # Guards everything that several threads change: state, run, queue, inbox, incoming values and clicks.
         self._lock = threading.Lock()
         self.state_of_life = LifecycleState.IDLE
         self.run: RunContext | None = None
         self.queue = RunQueue()
-        self.tree = PageTree()
         self.widgets = WidgetStore()
         self.state = SessionState(self.widgets)
         self.journal = StateJournal(options.state_limits)
         self.epoch = 0
         self.moved = False
         self.signal = Signal()
-        self.viewers: list[Viewer] = []
-        self.seen: dict[str, int] = {}
-        self.acked: dict[str, int] = {}
-        self.restoring = False
-        self.held: list[Callable[[], None]] = []
-        self.page_config = schema.PageConfig()
-        self.source_status = schema.SourceStatus(run_on_save=run_on_save)
+        self.inbox = Inbox()
+        self.is_unsaved = False
         self.run_number = 0
         self.chain = 0
         self.runs = 0
         self.last_ms: float | None = None
         self.last_outcome = ""
         self.last_error = ""
-        self.shown_run_id = ""
         self.close_code = 0
         self.close_reason = ""
         self.clear_requested = False
-        self.opened = self.last_seen = time.time()
+        self.opened = time.time()
 
     def load_script(self) -> Script:
         """The script as its file is now. Raises ScriptCompileError."""
@@ -105,89 +100,34 @@ class LiveSession:
 
     # -- viewers ---------------------------------------------------------------------------------------------------
 
+    @property
+    def is_running(self) -> bool:
+        return self.run is not None
+
     def attach(self, viewer: Viewer, client_id: str = "") -> None:
         """A socket joins: it gets the page as it is, then every change."""
         viewer.client_id = client_id
-        viewer.open_outbox(self)
-        with self.tree.lock:
-            self.tree.listeners.append(viewer.outbox)
-            viewer.outbox.post_snapshot(self.snapshot)
-            viewer.outbox.post(source_status=self.source_status)
-        with self._lock:
-            self.viewers.append(viewer)
-            self.last_seen = time.time()
-            closed = self.state_of_life is LifecycleState.CLOSED
-        if closed:
+        self.add_viewer(viewer)
+        if self.state_of_life is LifecycleState.CLOSED:
             # It was closed between the handshake and now, when this socket was not yet among those to tell.
             viewer.close_socket(self.close_code, self.close_reason)
         self.options.on_change(self)
 
     def detach(self, viewer: Viewer) -> None:
         """A socket left. The session lives on."""
-        with self.tree.lock:
-            if viewer in self.viewers:
-                self.tree.listeners.remove(viewer.outbox)
-        with self._lock:
-            if viewer in self.viewers:
-                self.viewers.remove(viewer)
-            self.last_seen = time.time()
+        self.remove_viewer(viewer)
         self.options.on_change(self)
-
-    def snapshot(self) -> schema.Snapshot:
-        """The page as it is now."""
-        with self.tree.lock:
-            self.tree.settle()
-            snapshot = schema.Snapshot(run_id=self.shown_run_id, running=self.run is not None)
-            snapshot.page_config.CopyFrom(self.page_config)
-            for root in (self.tree.main, self.tree.sidebar):
-                compose_node(snapshot.roots.add(), root)
-            return snapshot
 
     def seqs(self, viewer: Viewer) -> tuple[int, int]:
         """(acknowledged, seen) event numbers of the viewer's page load."""
-        return self.acked.get(viewer.client_id, 0), self.seen.get(viewer.client_id, 0)
-
-    def broadcast(self, *, urgent: bool = False, **fields: object) -> None:
-        """Say something to every viewer."""
-        for viewer in list(self.viewers):
-            viewer.outbox.post(urgent=urgent, **fields)
-
-    def post_toast(self, toast: schema.Toast) -> None:
-        """Show a message that passes."""
-        self.broadcast(toasts=toast)
-
-    def set_page_config(self, config: schema.PageConfig) -> None:
-        """Merge the fields that are set into the page's configuration."""
-        before = self.page_config.SerializeToString()
-        self.page_config.MergeFrom(config)
-        if self.page_config.SerializeToString() != before:
-            self.broadcast(page_config=self.page_config)
-
-    def set_source_status(self, *, changed: bool = False, error: str = "") -> None:
-        """Tell viewers how the script's file compares with the page."""
-        status = schema.SourceStatus(changed=changed, error=error, run_on_save=self.source_status.run_on_save)
-        if status != self.source_status:
-            self.source_status = status
-            self.broadcast(urgent=True, source_status=status)
-
-    def set_run_on_save(self, enabled: bool) -> None:
-        """Whether a saved script file makes this session run again by itself."""
-        self.source_status = schema.SourceStatus(
-            changed=self.source_status.changed, error=self.source_status.error, run_on_save=enabled
-        )
-        self.broadcast(urgent=True, source_status=self.source_status)
+        return self.inbox.of(viewer.client_id)
 
     # -- events of the browser -------------------------------------------------------------------------------------
 
     def is_new(self, viewer: Viewer, seq: int) -> bool:
         """Note an event's number; False for one that was seen before."""
-        if not seq:
-            return True
         with self._lock:
-            if seq <= self.seen.get(viewer.client_id, 0):
-                return False
-            self.seen[viewer.client_id] = seq
-            return True
+            return self.inbox.note(viewer.client_id, seq)
 
     def receive_events(self, viewer: Viewer, events: schema.WidgetEvents, seq: int) -> None:
         """Take over what a person did and run the script; what does not fit is answered, the rest counts."""
@@ -222,11 +162,11 @@ class LiveSession:
     def acknowledge_idle(self) -> None:
         """Events that cause no run are finished as soon as nothing runs."""
         with self._lock:
-            if self.state_of_life is not LifecycleState.IDLE:
+            waiting = self.widgets.incoming or self.widgets.clicks or self.is_unsaved
+            if waiting or self.state_of_life is not LifecycleState.IDLE:
                 return
-            self.acked.update(self.seen)
-        for viewer in list(self.viewers):
-            viewer.outbox.post(urgent=True)
+            self.inbox.finish(self.inbox.seen)
+        self.broadcast(urgent=True)
 
     # -- steering --------------------------------------------------------------------------------------------------
 
@@ -261,7 +201,6 @@ class LiveSession:
                 if self.state_of_life is LifecycleState.QUEUED:
                     self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
                     self.queue.take()
-                self.acked.update(self.seen)
             self.last_error = str(error)
             self.broadcast(urgent=True, errors=schema.Error(code="overloaded", message=str(error)))
             self.options.on_change(self)
@@ -274,11 +213,8 @@ class LiveSession:
             self.widgets.clicks.clear()
             if self.run is not None and running:
                 self.signal.stop("STOPPED")
-                # What came in meanwhile is finished with this run, as no other follows.
-                self.run.seqs = dict(self.seen)
             elif self.state_of_life is LifecycleState.QUEUED:
                 self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
-                self.acked.update(self.seen)
         if running:
             self.engine.stop(self)
         else:
@@ -307,10 +243,9 @@ class LiveSession:
             self.close_code, self.close_reason = code, reason
             if running:
                 self.signal.stop("STOPPED")
-            viewers = list(self.viewers)
         if running:
             self.engine.stop(self)
-        for viewer in viewers:
+        for viewer in self.viewers:
             viewer.close_socket(code, reason)
         self.options.on_change(self)
 
@@ -322,25 +257,20 @@ class LiveSession:
         self.state.restore({name: data for (space, name), data in values.items() if space == STATE})
         widgets = {name: json.loads(data) for (space, name), data in values.items() if space == WIDGET}
         self.widgets.current.update(widgets)
-        self.seen.update(seqs)
-        self.acked.update(seqs)
-        self.restoring = True
+        self.inbox.restored(seqs)
 
     def hold(self, handle: Callable[[], None]) -> bool:
-        """Keep a message until the restored session has run once and knows its widgets. False: handle it now."""
+        """Keep an event until the restored session has run once and knows its widgets. False: handle it now."""
         with self._lock:
-            if self.restoring:
-                self.held.append(handle)
-            return self.restoring
+            return self.inbox.hold(handle)
 
     def release_held(self) -> None:
         """The page is there again: handle what came meanwhile, in order."""
         while True:
             with self._lock:
-                held, self.held = self.held, []
-                if not held:
-                    self.restoring = False
-                    return
+                held = self.inbox.take_held()
+            if not held:
+                return
             for handle in held:
                 handle()
 
@@ -375,7 +305,7 @@ class LiveSession:
             changed, clicks = self.widgets.begin_run()
             self.run = run = RunContext(self, self.run_number)
             run.clicks = clicks
-            run.seqs = dict(self.seen)
+            run.seqs = dict(self.inbox.seen)
         return run, request, changed
 
     def take_click(self, run: RunContext, spec: WidgetSpec) -> bool:
@@ -416,13 +346,21 @@ class LiveSession:
             self.run = None
             self.runs += 1
             self.last_ms, self.last_outcome = milliseconds, outcome
+            self.is_unsaved = not ack and outcome != "SUPERSEDED"
             if ack:
-                self.acked.update(self.widgets.handled_seqs(run.seqs))
+                self.inbox.finish(self.widgets.handled_seqs(run.seqs))
             more = self.queue.pending is not None or bool(run.clicks and self.widgets.clicks)
             if self.state_of_life is not LifecycleState.CLOSED:
                 event = LifecycleEvent.FINISH_AND_REQUEST if more else LifecycleEvent.FINISH
                 self.state_of_life = next_state(self.state_of_life, event)
             return more and self.state_of_life is not LifecycleState.CLOSED
+
+    def take_what_came_meanwhile(self, run: RunContext) -> None:
+        """A run was broken off and no other follows: what came in during it is finished with it."""
+        with self._lock:
+            if self.queue.pending is None:
+                self.widgets.begin_run()
+                run.seqs = dict(self.inbox.seen)
 
     def drop_unused_clicks(self, run: RunContext) -> None:
         """The run is over and did not come to these buttons: their clicks have had their run."""

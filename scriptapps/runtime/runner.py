@@ -293,6 +293,8 @@ class _Execution:
             _clear_submitted_forms(session, run)
         if self.outcome != "SUPERSEDED":
             session.drop_unused_clicks(run)
+        if self.outcome in ("STOPPED", "DEADLINE"):
+            session.take_what_came_meanwhile(run)
         if run.reached_end and self.outcome == "COMPLETED":
             session.forget_unplaced(run)
         session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD)
@@ -312,7 +314,7 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
         session.shown_run_id = run.run_id
     more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
     announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
-    if session.restoring and not more:
+    if session.inbox.is_holding and not more:
         session.release_held()
     return more
 

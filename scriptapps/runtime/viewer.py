@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from scriptapps.deltas.page_tree import PageTree
 from scriptapps.protocol import schema
 from scriptapps.runtime.outbox import Outbox
-
-if TYPE_CHECKING:
-    from scriptapps.runtime.live_session import LiveSession
 
 
 @dataclass(eq=False)
@@ -30,9 +27,9 @@ class Viewer:
     client_id: str = ""
     outbox: Outbox = field(init=False)
 
-    def open_outbox(self, session: LiveSession) -> None:
+    def open_outbox(self, tree: PageTree) -> None:
         """Begin to gather what this viewer does not have yet."""
-        self.outbox = Outbox(session.tree, self.wake)
+        self.outbox = Outbox(tree, self.wake)
 
     def refuse(self, code: str, message: str, *, seq: int = 0, reference: str = "") -> None:
         """Answer a message of the browser with an error; the socket lives on."""

@@ -1,0 +1,92 @@
+"""A page and those who look at it.
+
+Runs on: any thread. Invariant: a viewer gets the page as it is when it joins, and every change after that.
+"""
+
+from __future__ import annotations
+
+import time
+
+from scriptapps.deltas.page_tree import PageTree
+from scriptapps.protocol import schema
+from scriptapps.runtime.outbox import compose_node
+from scriptapps.runtime.viewer import Viewer
+
+
+class SharedPage:
+    """The page tree, its configuration, how the script's file compares with it, and the viewers.
+
+    ``shown_run_id`` names the run that made it. ``last_seen`` is the wall-clock time at which a viewer came or left.
+    """
+
+    def __init__(self, run_on_save: bool) -> None:
+        self.tree = PageTree()
+        # Replaced by each join and leave, so that whoever iterates needs no lock. Changed under the tree's lock.
+        self.viewers: list[Viewer] = []
+        self.page_config = schema.PageConfig()
+        self.source_status = schema.SourceStatus(run_on_save=run_on_save)
+        self.shown_run_id = ""
+        self.last_seen = time.time()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is changing the page."""
+        return False
+
+    def add_viewer(self, viewer: Viewer) -> None:
+        """From now on the viewer gets the page and its changes."""
+        viewer.open_outbox(self.tree)
+        with self.tree.lock:
+            self.tree.listeners.append(viewer.outbox)
+            viewer.outbox.post_snapshot(self.snapshot)
+            viewer.outbox.post(source_status=self.source_status)
+            self.viewers = [*self.viewers, viewer]
+            self.last_seen = time.time()
+
+    def remove_viewer(self, viewer: Viewer) -> None:
+        """The viewer has left."""
+        with self.tree.lock:
+            if viewer in self.viewers:
+                self.tree.listeners.remove(viewer.outbox)
+                self.viewers = [other for other in self.viewers if other is not viewer]
+            self.last_seen = time.time()
+
+    def snapshot(self) -> schema.Snapshot:
+        """The page as it is now."""
+        with self.tree.lock:
+            self.tree.settle()
+            snapshot = schema.Snapshot(run_id=self.shown_run_id, running=self.is_running)
+            snapshot.page_config.CopyFrom(self.page_config)
+            for root in (self.tree.main, self.tree.sidebar):
+                compose_node(snapshot.roots.add(), root)
+            return snapshot
+
+    def broadcast(self, *, urgent: bool = False, **fields: object) -> None:
+        """Say something to every viewer."""
+        for viewer in self.viewers:
+            viewer.outbox.post(urgent=urgent, **fields)
+
+    def post_toast(self, toast: schema.Toast) -> None:
+        """Show a message that passes."""
+        self.broadcast(toasts=toast)
+
+    def set_page_config(self, config: schema.PageConfig) -> None:
+        """Merge the fields that are set into the page's configuration."""
+        before = self.page_config.SerializeToString()
+        self.page_config.MergeFrom(config)
+        if self.page_config.SerializeToString() != before:
+            self.broadcast(page_config=self.page_config)
+
+    def set_source_status(self, *, changed: bool = False, error: str = "") -> None:
+        """Tell viewers how the script's file compares with the page."""
+        status = schema.SourceStatus(changed=changed, error=error, run_on_save=self.source_status.run_on_save)
+        if status != self.source_status:
+            self.source_status = status
+            self.broadcast(urgent=True, source_status=status)
+
+    def set_run_on_save(self, enabled: bool) -> None:
+        """Whether a saved script file makes this session run again by itself."""
+        self.source_status = schema.SourceStatus(
+            changed=self.source_status.changed, error=self.source_status.error, run_on_save=enabled
+        )
+        self.broadcast(urgent=True, source_status=self.source_status)
