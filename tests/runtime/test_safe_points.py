@@ -54,14 +54,14 @@ def execute(source: str, signal=None, **names):
         ("try:\n    1 / 0\nexcept ZeroDivisionError:\n    pass", 0),
         ("try:\n    pass\nfinally:\n    for i in range(3):\n        pass", 0),
         (
-            "class A:\n    __enter__ = id\n    def __exit__(self, *a):\n        for i in range(9):\n            pass\nwith A():\n    pass",
-            1,
+            "class A:\n    def __exit__(self, *a):\n        for i in range(9):\n            pass\nA().__exit__()",
+            0,
         ),
         ("class A:\n    def __del__(self):\n        [i for i in range(9)]\nA()", 0),
         ("for i in []:\n    pass\nelse:\n    for j in range(2):\n        pass", 2),
         ("match 1:\n    case 1:\n        for i in range(2):\n            pass", 2),
         (
-            "try:\n    raise ExceptionGroup('', [ValueError()])\nexcept* ValueError:\n    for i in (1, 2):\n        pass",
+            "try:\n    raise ExceptionGroup('', [OSError()])\nexcept* OSError:\n    for i in (1, 2):\n        pass",
             2,
         ),
     ],
