@@ -21,10 +21,10 @@ from benchmarks.socket_client import RefusedError
 SCRIPTS = ("counter", "markdowns", "unchanged")
 VISITORS = (1, 10, 50, 200)
 HEAD = (
-    f"{'script':<10} {'visitors':>8} │ {'p50 ms':>8} {'p95 ms':>8} {'reruns/s':>8} {'msgs':>5} {'bytes':>6} "
-    f"{'deltas':>6} │ {'p50 ms':>8} {'p95 ms':>8} {'echoes/s':>8} │ {'p50':>6} {'rate':>5}"
+    f"{'script':<10} {'visitors':>8} │ {'shown':>7} {'p50':>7} {'p95':>7} {'per s':>6} {'cpu':>5} {'msgs':>5} "
+    f"{'bytes':>6} {'deltas':>6} │ {'p50':>6} {'p95':>7} {'per s':>6} {'cpu':>5} │ {'shown':>6} {'p50':>6} {'rate':>5}"
 )
-TITLES = f"{'':<10} {'':>8} │ {'the script':<46} │ {'the floor':<26} │ ratio"
+TITLES = f"{'times in ms':<19} │ {'the script':<56} │ {'the floor':<27} │ ratio to the floor"
 
 
 def main(arguments: list[str]) -> int:
@@ -33,18 +33,18 @@ def main(arguments: list[str]) -> int:
     plan = Plan(options.seconds, options.warm_up, options.rounds)
     results: list[Result] = []
     try:
-        with running_server(options.server, plan.people) as base_url:
+        with running_server(options.server, plan.people) as server:
             if not options.json:
                 print(f"{describe_machine(options.server)}\n\n{TITLES}\n{HEAD}")
             if options.profile:
-                urllib.request.urlopen(f"{base_url}/samples/begin/").close()
+                urllib.request.urlopen(f"{server.url}/samples/begin/").close()
             for script in options.scripts:
                 for visitors in options.visitors:
-                    results.append(asyncio.run(measure(base_url, script, visitors, plan)))
+                    results.append(asyncio.run(measure(server, script, visitors, plan)))
                     if not options.json:
                         print(line(results[-1]), flush=True)
             if options.profile:
-                with urllib.request.urlopen(f"{base_url}/samples/end/") as answer:
+                with urllib.request.urlopen(f"{server.url}/samples/end/") as answer:
                     print(answer.read().decode())
     except (ServerError, RefusedError, ConnectionError, LookupError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,9 +73,10 @@ def line(result: Result) -> str:
     """One row of the table."""
     rerun, floor = result.rerun, result.floor
     return (
-        f"{result.script:<10} {result.visitors:>8} │ {rerun.p50:>8.2f} {rerun.p95:>8.2f} {rerun.per_second:>8.0f} "
-        f"{rerun.messages:>5.2f} {rerun.bytes:>6.0f} {rerun.deltas:>6.2f} │ {floor.p50:>8.2f} {floor.p95:>8.2f} "
-        f"{floor.per_second:>8.0f} │ {result.latency_ratio:>5.1f}x {result.rate_ratio:>5.2f}"
+        f"{result.script:<10} {result.visitors:>8} │ {rerun.shown:>7.2f} {rerun.p50:>7.2f} {rerun.p95:>7.2f} "
+        f"{rerun.per_second:>6.0f} {rerun.cpu:>5.2f} {rerun.messages:>5.2f} {rerun.bytes:>6.0f} {rerun.deltas:>6.2f} │ "
+        f"{floor.p50:>6.2f} {floor.p95:>7.2f} {floor.per_second:>6.0f} {floor.cpu:>5.2f} │ "
+        f"{result.shown_ratio:>5.1f}x {result.latency_ratio:>5.1f}x {result.rate_ratio:>5.2f}"
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 
+from benchmarks.server import RunningServer
 from benchmarks.visitors import EchoVisitor, SliderVisitor, Tally, Visitor, page_door
 from scriptapps.testing import HeadlessBrowser
 
@@ -32,10 +34,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Figures:
-    """One side of a scenario, medians over its rounds; times in milliseconds."""
+    """One side of a scenario, medians over its rounds; times in milliseconds, ``cpu`` of the server for each answer.
 
+    ``shown`` is the median until the first change arrives, ``p50`` and ``p95`` until the answer is complete.
+    """
+
+    shown: float
     p50: float
     p95: float
+    cpu: float
     per_second: float
     messages: float
     bytes: float
@@ -58,33 +65,39 @@ class Result:
         return self.rerun.p50 / self.floor.p50
 
     @property
+    def shown_ratio(self) -> float:
+        """How many floors it takes until the page shows what changed."""
+        return self.rerun.shown / self.floor.p50
+
+    @property
     def rate_ratio(self) -> float:
         """Which share of the floor's rate reruns reach."""
         return self.rerun.per_second / self.floor.per_second
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "latency_ratio": self.latency_ratio, "rate_ratio": self.rate_ratio}
+        ratios = {"shown": self.shown_ratio, "latency": self.latency_ratio, "rate": self.rate_ratio}
+        return {**asdict(self), "ratios": ratios}
 
 
-async def measure(base_url: str, script: str, visitors: int, plan: Plan) -> Result:
+async def measure(server: RunningServer, script: str, visitors: int, plan: Plan) -> Result:
     """Open the page ``visitors`` times and let script and floor take turns. Raises ConnectionError, LookupError."""
-    host = base_url.removeprefix("http://")
-    people = await asyncio.to_thread(_sign_in, base_url, script, min(visitors, plan.people))
+    host = server.url.removeprefix("http://")
+    people = await asyncio.to_thread(_sign_in, server.url, script, min(visitors, plan.people))
     doors = [page_door(host, attributes, cookie) for attributes, cookie in people]
     movers = [SliderVisitor(doors[number % len(doors)]) for number in range(visitors)]
     await _enter(movers)
-    trial = await _round(movers, min(plan.seconds, 0.5), 0.0)
+    trial = await _round(server, movers, min(plan.seconds, 0.5), 0.0)
     answer_bytes = round(trial.bytes / trial.messages)
     echoes = [EchoVisitor(host, answer_bytes, movers[0].widget_id) for _ in range(visitors)]
     await _enter(echoes)
     floors, reruns = [], []
     for _ in range(plan.rounds):
-        floors.append(await _round(echoes, plan.seconds, plan.warm_up))
-        reruns.append(await _round(movers, plan.seconds, plan.warm_up))
+        floors.append(await _round(server, echoes, plan.seconds, plan.warm_up))
+        reruns.append(await _round(server, movers, plan.seconds, plan.warm_up))
     for visitor in [*movers, *echoes]:
         visitor.socket.close()
-    return Result(script, visitors, _figures(reruns, plan.seconds), _figures(floors, plan.seconds))
+    return Result(script, visitors, _figures(reruns), _figures(floors))
 
 
 def _sign_in(base_url: str, script: str, people: int) -> list[tuple[dict[str, str], str]]:
@@ -102,7 +115,7 @@ async def _enter(visitors: Sequence[Visitor]) -> None:
         await asyncio.gather(*(visitor.enter() for visitor in visitors[start : start + OPENING_AT_ONCE]))
 
 
-async def _round(visitors: Sequence[Visitor], seconds: float, warm_up: float) -> Tally:
+async def _round(server: RunningServer, visitors: Sequence[Visitor], seconds: float, warm_up: float) -> Tally:
     """Let all visitors go; what happens after ``warm_up`` seconds counts."""
     tally = Tally()
     gc.collect()
@@ -114,31 +127,33 @@ async def _round(visitors: Sequence[Visitor], seconds: float, warm_up: float) ->
             await asyncio.sleep(warm_up)
             for visitor in visitors:
                 visitor.tally = tally
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), server.cpu_seconds()
         await asyncio.sleep(seconds)
-        elapsed = time.perf_counter() - started
+        elapsed, cpu = time.perf_counter() - started, server.cpu_seconds() - cpu
         counted = len(tally.latencies)
         await asyncio.gather(*(visitor.rest() for visitor in visitors))
     finally:
         gc.enable()
     # Answers that came while the visitors were coming to rest are told apart by their count only.
     tally.per_second = counted / elapsed
+    tally.cpu_seconds = cpu / max(counted, 1)
     return tally
 
 
-def _figures(rounds: Sequence[Tally], seconds: float) -> Figures:
-    def over_rounds(values: Sequence[float]) -> float:
-        return median(values)
+def _figures(rounds: Sequence[Tally]) -> Figures:
+    def middle(of: Callable[[Tally], float]) -> float:
+        return median([of(tally) for tally in rounds if tally.latencies] or [math.nan])
 
-    counts = [max(len(tally.latencies), 1) for tally in rounds]
     return Figures(
-        p50=over_rounds([1000 * median(tally.latencies) for tally in rounds]),
-        p95=over_rounds([1000 * _p95(tally.latencies) for tally in rounds]),
-        per_second=over_rounds([tally.per_second for tally in rounds]),
-        messages=over_rounds([tally.messages / n for tally, n in zip(rounds, counts, strict=True)]),
-        bytes=over_rounds([tally.bytes / n for tally, n in zip(rounds, counts, strict=True)]),
-        deltas=over_rounds([tally.deltas / n for tally, n in zip(rounds, counts, strict=True)]),
-        server_ms=over_rounds([tally.server_ms / n for tally, n in zip(rounds, counts, strict=True)]),
+        shown=1000 * middle(lambda tally: median(tally.shown)),
+        p50=1000 * middle(lambda tally: median(tally.latencies)),
+        p95=1000 * middle(lambda tally: _p95(tally.latencies)),
+        cpu=1000 * middle(lambda tally: tally.cpu_seconds),
+        per_second=middle(lambda tally: tally.per_second),
+        messages=middle(lambda tally: tally.messages / len(tally.latencies)),
+        bytes=middle(lambda tally: tally.bytes / len(tally.latencies)),
+        deltas=middle(lambda tally: tally.deltas / len(tally.latencies)),
+        server_ms=middle(lambda tally: tally.server_ms / len(tally.latencies)),
     )
 
 

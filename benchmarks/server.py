@@ -5,6 +5,7 @@ Runs on: the harness. Invariant: nothing outlives the `with` block, neither proc
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,23 @@ class ServerError(RuntimeError):
     """The server did not start; the text holds its log."""
 
 
+@dataclass(frozen=True)
+class RunningServer:
+    """The server's address and process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the server used so far; not a number where the system does not tell (Linux does)."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return math.nan
+        # Fields 14 and 15 of proc_pid_stat(5): user and system time in ticks.
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def command(server: str, port: int) -> list[str]:
     """The command line of a server."""
     if server == "daphne":
@@ -37,8 +56,8 @@ def command(server: str, port: int) -> list[str]:
 
 
 @contextmanager
-def running_server(server: str, people: int) -> Iterator[str]:
-    """Start ``daphne`` or ``uvicorn`` on a fresh database; yields its address. Raises ServerError."""
+def running_server(server: str, people: int) -> Iterator[RunningServer]:
+    """Start ``daphne`` or ``uvicorn`` on a fresh database; yields it. Raises ServerError."""
     with tempfile.TemporaryDirectory(prefix="scriptapps-bench-") as folder:
         environment = {
             **os.environ,
@@ -57,7 +76,7 @@ def running_server(server: str, people: int) -> Iterator[str]:
         try:
             base_url = f"http://127.0.0.1:{port}"
             wait_until_it_answers(base_url, process, log)
-            yield base_url
+            yield RunningServer(base_url, process)
         finally:
             end(process)
             sys.stderr.write(log.read_text(errors="replace"))

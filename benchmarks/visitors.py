@@ -19,14 +19,16 @@ from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL
 
 @dataclass
 class Tally:
-    """What visitors saw while they were measured. ``latencies`` are seconds, one for each rerun."""
+    """What visitors saw while they were measured. Seconds from an event to its first change and to its answer's end."""
 
+    shown: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     messages: int = 0
     bytes: int = 0
     deltas: int = 0
     server_ms: float = 0.0
     per_second: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Visitor:
         self.door = door
         self.seq = 0
         self.sent_at = 0.0
+        self.is_shown = True
         self.tally: Tally | None = None
         self.problem = ""
         self.resting: asyncio.Future[None] | None = None
@@ -85,14 +88,22 @@ class Visitor:
         """The answer is complete: note it, and send the next event or rest."""
         assert self.tally is not None
         self.tally.latencies.append(time.perf_counter() - self.sent_at)
+        self.changed()
         if self.resting is None:
             self.send_next()
         elif not self.resting.done():
             self.resting.set_result(None)
 
+    def changed(self) -> None:
+        """The page shows something of the answer; only the first time counts."""
+        if not self.is_shown and self.tally is not None:
+            self.is_shown = True
+            self.tally.shown.append(time.perf_counter() - self.sent_at)
+
     def send_next(self) -> None:
         """Send one event."""
         self.seq += 1
+        self.is_shown = False
         payload = self.event()
         self.sent_at = time.perf_counter()
         self.socket.send(payload)
@@ -138,6 +149,8 @@ class SliderVisitor(Visitor):
         self.tally.messages += 1
         self.tally.bytes += len(data)
         self.tally.deltas += len(message.deltas)
+        if message.deltas:
+            self.changed()
         if message.acked_seq >= self.seq and message.HasField("run_finished"):
             self.tally.server_ms += message.run_finished.duration_ms
             self.answered()
