@@ -117,7 +117,8 @@ def test_the_page_after_a_run_depends_on_that_run_alone(before, after):
     """Ended with pruning, a page looks as if the run had been the first one."""
     after = [entry for entry in after if entry[0] not in ("value", "drain", "snapshot")]
     looks = []
-    for steps in (before, []):
+    nothing: list[Any] = []
+    for steps in (before, nothing):
         tree = PageTree()
         Play(tree, [Mirror(tree), Mirror(tree)]).play(steps, True)
         Play(tree, []).play(after, True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scriptapps.deltas.page_tree import MAIN, SIDEBAR, PageTree
+from scriptapps.deltas.observed_tree import MAIN, SIDEBAR
+from scriptapps.deltas.page_tree import PageTree
 from scriptapps.errors import ScriptApiError, StopScript
 from tests.deltas.mirror import Mirror, Run, kinds
 

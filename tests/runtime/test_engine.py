@@ -1,6 +1,7 @@
 """The engine: what stops a run, what a stop leaves behind, and who goes first."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -181,7 +182,7 @@ def test_a_deadline_climbs_the_ladder(stage):
 
 
 def test_the_query_that_a_run_waits_for_is_cancelled_until_it_ends(stage):
-    played = stage(
+    played: Any = stage(
         "probe.note('in')\nimport threading\nprobe.note(threading.get_ident())\nprobe.event('query').wait()\n",
         stop_grace=1e6,
         abandon_grace=2e6,

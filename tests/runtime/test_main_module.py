@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from typing import Any
 
 
 def texts(tester):
@@ -76,7 +77,7 @@ def test_two_sessions_in_parallel_do_not_see_each_other(stage, make_engine):
 
 def test_outside_runs_the_program_is_as_before(tester):
     tester("x = 1")
-    main = sys.modules["__main__"]
+    main: Any = sys.modules["__main__"]
     assert main.__name__ == "__main__"
     assert not hasattr(main, "x")
     seen = []
@@ -97,4 +98,4 @@ def test_nothing_of_a_run_is_left_in_the_thread(tester):
     from scriptapps.runtime.signal import current_signal
 
     tester("import contextvars\ncontextvars.ContextVar('leak').set(1)")
-    assert current_run.get(None) is current_container.get(None) is current_signal.get(None) is None
+    assert [var.get(None) for var in (current_run, current_container, current_signal)] == [None] * 3

@@ -44,7 +44,7 @@ def test_a_script_imports_its_siblings(root):
     write(root / "pack_mod" / "inner.py", "VALUE = 2")
     script = write(
         root / "s.py",
-        "from scriptapps import st\nimport prices_mod\nfrom pack_mod.inner import VALUE as two\nst.text(f'{prices_mod.VALUE} {two}')",
+        "from scriptapps import st\nimport prices_mod as p\nfrom pack_mod.inner import VALUE\nst.text(f'{p.VALUE} {VALUE}')",
     )
     assert texts(run(script)) == ["1 2"]
     assert prices_file() == root / "prices_mod.py"

@@ -89,7 +89,7 @@ def test_an_endless_script_ends_at_its_next_look(source):
 
 
 def test_clean_up_is_not_cut_short():
-    done = []
+    done: list[object] = []
     source = """
     class Kept:
         def __enter__(self):

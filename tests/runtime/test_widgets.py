@@ -173,7 +173,7 @@ def test_waiting_clicks_are_counted_up_to_a_limit():
     from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
 
     store = WidgetStore()
-    store.specs["b"] = WidgetSpec("button", "b", "B", None, bool, bool, trigger=True)  # type: ignore[arg-type]
+    store.specs["b"] = WidgetSpec("button", "b", "B", None, bool, bool, trigger=True)
     for _ in range(MAX_CLICKS * 2):
         store.receive("b", True)
     assert len(store.clicks) == MAX_CLICKS
