@@ -106,11 +106,10 @@ def test_a_kind_of_a_newer_browser_is_named_by_its_number():
 def test_any_bytes_give_a_message_or_a_protocol_error(data):
     try:
         message = decode(data)
-    except ProtocolError as error:
-        assert error.code in {"malformed", "too_large", "too_many_events"}
-    else:
-        unknown_kind(message)
-        json.loads(to_json(message))
+    except ProtocolError:
+        return
+    unknown_kind(message)
+    json.loads(to_json(message))
 
 
 @settings(max_examples=300, deadline=None)

@@ -41,10 +41,10 @@ def texts(tester):
 def test_a_script_imports_its_siblings(root):
     write(root / "prices_mod.py", "VALUE = 1")
     write(root / "pack_mod" / "__init__.py", "")
-    write(root / "pack_mod" / "inner.py", "VALUE = 2")
+    write(root / "pack_mod" / "inner.py", "V = 2")
     script = write(
         root / "s.py",
-        "from scriptapps import st\nimport prices_mod as p\nfrom pack_mod.inner import VALUE\nst.text(f'{p.VALUE} {VALUE}')",
+        "from scriptapps import st\nimport prices_mod as p\nfrom pack_mod.inner import V\nst.text(f'{p.VALUE} {V}')",
     )
     assert texts(run(script)) == ["1 2"]
     assert prices_file() == root / "prices_mod.py"
