@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from scriptapps.deltas.page_tree import VALUE
+from scriptapps.deltas.observed_tree import VALUE
 from scriptapps.errors import InvalidWidgetValueError, ProtocolError, TooManyRunsAbandonedError
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 
 from scriptapps.deltas.node import Node
-from scriptapps.deltas.page_tree import PROPS, VALUE, WIDTH, PageTree
+from scriptapps.deltas.observed_tree import PROPS, VALUE, WIDTH
+from scriptapps.deltas.page_tree import PageTree
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import to_value
 

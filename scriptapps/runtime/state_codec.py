@@ -7,6 +7,7 @@ not durable raises NotDurableError and says why. Decoding imports nothing and ca
 from __future__ import annotations
 
 import base64
+import collections
 import dataclasses
 import datetime
 import decimal
@@ -14,7 +15,9 @@ import enum
 import json
 import math
 import sys
+import types
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -52,15 +55,28 @@ def register_value_type(value_type: ValueType) -> None:
 
 def encode_value(value: Any) -> bytes:
     """The value as UTF-8 JSON. Raises NotDurableError."""
-    return json.dumps(_encode(value, 0), ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        text = json.dumps(_encode(value, 0), ensure_ascii=False, separators=(",", ":"))
+    except NotDurableError:
+        raise
+    except Exception as error:  # a value's own methods may raise anything, and only this value must suffer
+        raise NotDurableError(f"it could not be written ({type(error).__name__}: {error})") from error
+    # A str of Python may hold half a surrogate pair, which strict UTF-8 refuses.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def decode_value(data: bytes) -> Any:
     """The value of these bytes.
 
-    Raises NotDurableError when a type in it is not known here or no longer fits (a class that changed).
+    Raises NotDurableError when a type in it is not known here or no longer fits (a class that changed), and for bytes
+    that this codec did not write.
     """
-    return _decode(json.loads(data))
+    try:
+        return _decode(json.loads(data))
+    except NotDurableError:
+        raise
+    except Exception as error:
+        raise NotDurableError(f"its stored bytes do not fit ({type(error).__name__}: {error})") from error
 
 
 def _encode(value: Any, depth: int) -> Any:
@@ -121,14 +137,20 @@ def _to_base64(data: bytes | bytearray) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _ordered_dict(pairs: list[Any]) -> Any:
+    return collections.OrderedDict((key, item) for key, item in pairs)
+
+
+def _counter(pairs: list[Any]) -> Any:
+    return collections.Counter({key: count for key, count in pairs})
+
+
 _simple("tuple", tuple, list, tuple)
 _simple("set", set, lambda value: sorted(value, key=repr), set)
 _simple("frozenset", frozenset, lambda value: sorted(value, key=repr), frozenset)
 _simple("bytes", bytes, _to_base64, _from_base64)
 _simple("bytearray", bytearray, _to_base64, lambda text: bytearray(_from_base64(text)))
-_simple("datetime", datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat)
 _simple("date", datetime.date, datetime.date.isoformat, datetime.date.fromisoformat)
-_simple("time", datetime.time, datetime.time.isoformat, datetime.time.fromisoformat)
 _simple(
     "timedelta",
     datetime.timedelta,
@@ -138,7 +160,34 @@ _simple(
 _simple("decimal", decimal.Decimal, str, decimal.Decimal)
 _simple("uuid", uuid.UUID, str, uuid.UUID)
 _simple("complex", complex, lambda value: [value.real, value.imag], lambda parts: complex(*parts))
+_simple("ordered dict", collections.OrderedDict, lambda value: [list(item) for item in value.items()], _ordered_dict)
+_simple("counter", collections.Counter, lambda value: [list(item) for item in value.items()], _counter)
+_simple("deque", collections.deque, lambda value: [list(value), value.maxlen], lambda parts: collections.deque(*parts))
 _simple("range", range, lambda value: [value.start, value.stop, value.step], lambda parts: range(*parts))
+
+
+def _encode_moment(value: Any) -> Any:
+    """A zone by its name, because an offset alone forgets daylight saving; ``fold`` tells the hour that comes twice."""
+    zone = getattr(value.tzinfo, "key", None) if isinstance(value.tzinfo, zoneinfo.ZoneInfo) else None
+    if zone is None and not value.fold:
+        return value.isoformat()
+    return [(value.replace(tzinfo=None) if zone else value).isoformat(), zone, value.fold]
+
+
+def _decode_moment(kind: Any) -> Decode:
+    def decode(content: Any) -> Any:
+        if isinstance(content, str):
+            return kind.fromisoformat(content)
+        text, zone, fold = content
+        value = kind.fromisoformat(text)
+        return value.replace(tzinfo=zoneinfo.ZoneInfo(zone) if zone else value.tzinfo, fold=fold)
+
+    return decode
+
+
+_simple("datetime", datetime.datetime, _encode_moment, _decode_moment(datetime.datetime))
+_simple("time", datetime.time, _encode_moment, _decode_moment(datetime.time))
+_simple("zone", zoneinfo.ZoneInfo, lambda value: value.key, zoneinfo.ZoneInfo)
 
 
 def class_path(kind: type) -> list[str]:
@@ -153,7 +202,8 @@ def find_class(path: list[str]) -> type:
     module_name, qualified = path
     found: Any = sys.modules.get(module_name)
     for part in qualified.split("."):
-        found = getattr(found, part, None)
+        # Not by getattr, which may run code of the module or of a class on the way.
+        found = vars(found).get(part) if isinstance(found, types.ModuleType | type) else None
     if not isinstance(found, type):
         raise NotDurableError(f"its class {module_name}.{qualified} does not exist (any more)")
     return found

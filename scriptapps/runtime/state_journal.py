@@ -21,6 +21,8 @@ STATE, WIDGET = "s", "w"
 
 Name = tuple[str, str]
 IMMUTABLE = (type(None), bool, int, float, str, bytes)
+MUTABLE: Any = object()
+"""Stands for a value that may have changed although it is the same object."""
 MAX_NAME = 255
 
 
@@ -78,13 +80,13 @@ class StateJournal:
     def collect(self, state: Mapping[str, Any], widgets: Mapping[str, Wire], seqs: Mapping[str, int]) -> StateChange:
         """What has to be written so that the store holds these values and event numbers."""
         change = StateChange(seqs=dict(seqs))
-        now: dict[Name, int] = {}
+        kept: set[Name] = set()
         for key, value in state.items():
-            self._look((STATE, key), value, now, change)
+            self._look((STATE, key), value, kept, change)
         for widget_id, wire in widgets.items():
-            self._look((WIDGET, widget_id), wire, now, change)
-        change.removed = set(self._digests) - set(now)
-        change.size, change.keys = sum(now.values()), len(now)
+            self._look((WIDGET, widget_id), wire, kept, change)
+        change.removed = set(self._digests) - kept
+        change.keys = len(kept)
         change.is_new = bool(
             change.changed
             or change.removed
@@ -93,36 +95,42 @@ class StateJournal:
         )
         return change
 
-    def _look(self, name: Name, value: Any, now: dict[Name, int], change: StateChange) -> None:
+    def _look(self, name: Name, value: Any, kept: set[Name], change: StateChange) -> None:
         stored = self._digests.get(name)
-        if stored is not None and type(value) in IMMUTABLE and name in self._objects and self._objects[name] is value:
-            now[name] = stored[1]
+        if stored is not None and type(value) in IMMUTABLE and self._objects.get(name, MUTABLE) is value:
+            kept.add(name)
+            change.size += stored[1]
             return
         try:
-            data = self._encode(name, value, now)
+            data = self._encode(name, value)
+            self._allow(data, len(kept), change)
         except NotDurableError as reason:
-            change.not_durable[name[1]] = str(reason)
+            change.not_durable[_printable(name[1])] = str(reason)
             return
-        now[name] = len(data)
-        change.objects[name] = value if type(value) in IMMUTABLE else None
+        kept.add(name)
+        change.size += len(data)
+        change.objects[name] = value if type(value) in IMMUTABLE else MUTABLE
         if stored is None or stored[0] != _digest(data):
             change.changed[name] = data
 
-    def _encode(self, name: Name, value: Any, now: dict[Name, int]) -> bytes:
-        limits = self.limits
+    @staticmethod
+    def _encode(name: Name, value: Any) -> bytes:
         if len(name[1]) > MAX_NAME:
             raise NotDurableError(f"its key is longer than {MAX_NAME} characters")
+        if _printable(name[1]) != name[1]:
+            raise NotDurableError("its key holds characters that no database takes")
         if name[0] == WIDGET:
-            data = json.dumps(value).encode()
-        else:
-            data = value.data if type(value) is Stored else encode_value(value)
+            return json.dumps(value).encode()
+        return value.data if type(value) is Stored else encode_value(value)
+
+    def _allow(self, data: bytes, keys: int, change: StateChange) -> None:
+        limits = self.limits
         if len(data) > limits.value_bytes:
             raise NotDurableError(f"it takes {len(data):,} bytes, more than STATE_VALUE_BYTES ({limits.value_bytes:,})")
-        if sum(now.values()) + len(data) > limits.session_bytes:
+        if change.size + len(data) > limits.session_bytes:
             raise NotDurableError(f"the session's state is larger than STATE_SESSION_BYTES ({limits.session_bytes:,})")
-        if len(now) >= limits.keys:
+        if keys >= limits.keys:
             raise NotDurableError(f"the session has more than STATE_KEYS ({limits.keys:,}) keys")
-        return data
 
     def committed(self, change: StateChange) -> None:
         """The change is stored."""
@@ -138,6 +146,11 @@ class StateJournal:
     def newly_not_durable(self, change: StateChange) -> dict[str, str]:
         """What became not durable with this change: to be told once."""
         return {key: reason for key, reason in change.not_durable.items() if self._not_durable.get(key) != reason}
+
+
+def _printable(text: str) -> str:
+    """The text without what PostgreSQL refuses in a string: NUL, and half a surrogate pair."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()
 
 
 def _digest(data: bytes) -> bytes:
