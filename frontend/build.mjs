@@ -1,10 +1,9 @@
 // `node build.mjs [folder]`: bundles app.js and elements/<lazy kind>.js. No built file imports another, so any static
 // files storage may rename them. The messages of src/protocol must have been generated before (see README.md).
 import { existsSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 import "./generate.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -15,17 +14,15 @@ if (!existsSync(join(here, "src", "protocol", "dec", "messages.ts"))) {
   process.exit(1);
 }
 
+const target = ["chrome123", "firefox125", "safari17.5"];
+
 // Style sheets become minified text: they are adopted by the shadow root, never linked.
 const cssAsText = {
   name: "css-as-text",
   setup(builder) {
     builder.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), {
-        loader: "css",
-        minify: true,
-        target: ["chrome123", "firefox125", "safari17.5"],
-      });
-      return { contents: code.trim(), loader: "text" };
+      const sheet = await build({ entryPoints: [path], bundle: true, minify: true, write: false, target });
+      return { contents: sheet.outputFiles[0].text.trim(), loader: "text" };
     });
   },
 };
@@ -41,7 +38,7 @@ const common = {
   splitting: false,
   format: "esm",
   minify: true,
-  target: ["chrome123", "firefox125", "safari17.5"],
+  target,
   legalComments: "none",
   charset: "utf8",
   plugins: [cssAsText],

@@ -5,7 +5,7 @@ import { Button } from "../src/elements/button";
 import { Checkbox } from "../src/elements/checkbox";
 import { Form } from "../src/elements/form";
 import { Multiselect } from "../src/elements/multiselect";
-import { NumberInput, readNumber } from "../src/elements/number_input";
+import { NumberInput } from "../src/elements/number_input";
 import { Radio } from "../src/elements/radio";
 import { Selectbox } from "../src/elements/selectbox";
 import { Slider } from "../src/elements/slider";
@@ -14,6 +14,7 @@ import { TextInput } from "../src/elements/text_input";
 import { LabelVisibility } from "../src/protocol/dec/deltas";
 import { Slider_Type } from "../src/protocol/dec/elements/slider";
 import type { TreeNode } from "../src/tree/page_tree";
+import { readNumber } from "../src/ui/number_draft";
 import { field } from "./build_nodes";
 import { makeNode, TestPage } from "./render_element";
 

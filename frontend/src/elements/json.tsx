@@ -1,3 +1,4 @@
+import type { ComponentChild } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Json as Props } from "../protocol/dec/elements/json";
 import { CopyButton } from "../ui/copy_button";
@@ -31,41 +32,31 @@ interface ItemProps {
 const PAGE = 100; // entries of one list that are shown at first
 
 function Item({ name, value, depth }: ItemProps) {
+  const key = name === undefined ? null : <span class="json-key">{name}: </span>;
+  if (typeof value === "object" && value !== null && Object.keys(value).length) {
+    return <Branch value={value} depth={depth} label={key} />;
+  }
+  return (
+    <div class="json-item">
+      {key}
+      <span class={`json-${value === null ? "null" : typeof value}`}>{JSON.stringify(value)}</span>
+    </div>
+  );
+}
+
+function Branch({ value, depth, label }: { value: object; depth: number; label: ComponentChild }) {
   const [open, setOpen] = useState(depth > 0);
   const [limit, setLimit] = useState(PAGE);
-  const key = name === undefined ? null : <span class="json-key">{name}: </span>;
-  if (typeof value !== "object" || value === null) {
-    return (
-      <div class="json-item">
-        {key}
-        <span class={`json-${value === null ? "null" : typeof value}`}>{JSON.stringify(value)}</span>
-      </div>
-    );
-  }
   const isList = Array.isArray(value);
   const entries = Object.entries(value);
   const [start, end] = isList ? "[]" : "{}";
-  if (!entries.length) {
-    return (
-      <div class="json-item">
-        {key}
-        {start}
-        {end}
-      </div>
-    );
-  }
   return (
     <div class="json-item">
       <button type="button" class="json-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
         <Icon name="chevron" class="fold" />
-        {key}
+        {label}
         {start}
-        {open ? null : (
-          <span class="muted">
-            {entries.length}
-            {end}
-          </span>
-        )}
+        {open ? null : <span class="muted">{`${entries.length}${end}`}</span>}
       </button>
       {open ? (
         <div class="json-children">

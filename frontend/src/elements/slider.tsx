@@ -3,7 +3,7 @@ import { type Slider as Props, Slider_Type } from "../protocol/dec/elements/slid
 import { t } from "../strings";
 import { Field, nameOf } from "../ui/field";
 import { decimalsOf, formatPattern, formatTime, printf, type TimeShape } from "../ui/format";
-import { useWidget } from "../ui/use_widget";
+import { useWidget, type Widget } from "../ui/use_widget";
 import type { View } from "../ui/view";
 
 const SHAPES: Partial<Record<Slider_Type, TimeShape>> = {
@@ -13,57 +13,36 @@ const SHAPES: Partial<Record<Slider_Type, TimeShape>> = {
 };
 
 export function Slider({ node, props }: View<Props>) {
-  const { field, min, max, step, range } = props;
+  const { field, min, max, range } = props;
   const widget = useWidget(node, field);
-  const keyDown = useRef(false);
   const items = widget.value?.$case === "numbers" ? widget.value.value.items : [];
   const values = range ? [items[0] ?? min, items[1] ?? max] : [items[0] ?? min];
   const share = (value: number) => (max > min ? Math.min(1, Math.max(0, (value - min) / (max - min))) : 0);
-
-  const change = (index: number, input: HTMLInputElement) => {
-    const next = [...values];
-    next[index] = Number(input.value);
-    if (range && index === 0) next[0] = Math.min(next[0] ?? min, next[1] ?? max);
-    if (range && index === 1) next[1] = Math.max(next[0] ?? min, next[1] ?? max);
-    if (input.valueAsNumber !== next[index]) input.value = String(next[index]);
+  const change = (place: number, value: number) => {
+    const next = values.map((old, index) => (index === place ? value : old));
+    const [low = min, high = max] = next;
+    // The ends of a range stop at each other.
+    if (range && low > high) next[place] = place ? low : high;
     widget.commit({ $case: "numbers", value: { items: next } }, true);
+    return next[place] ?? value;
   };
-  const thumb = (value: number, index: number) => (
-    <input
-      key={index}
-      id={index ? undefined : widget.id}
-      type="range"
-      min={min}
-      max={max}
-      step={step || "any"}
-      value={value}
-      disabled={widget.disabled}
-      aria-valuetext={formatValue(props, value)}
-      aria-label={range ? `${field?.label} (${t(index ? "to" : "from")})` : nameOf(field)["aria-label"]}
-      data-top={range && index === 0 && share(value) > 0.5 ? true : undefined}
-      onInput={(event) => change(index, event.currentTarget)}
-      onChange={() => keyDown.current || widget.settle()}
-      onKeyDown={() => {
-        keyDown.current = true;
-      }}
-      onKeyUp={() => {
-        keyDown.current = false;
-        widget.settle();
-      }}
-      onBlur={() => {
-        keyDown.current = false;
-        widget.settle();
-      }}
-    />
-  );
-  const start = range ? share(values[0] ?? min) : 0;
-  const end = share(values[values.length - 1] ?? min);
+  const style = { "--start": range ? share(values[0] ?? min) : 0, "--end": share(values.at(-1) ?? min) };
   return (
     <Field field={field} id={widget.id} class="slider">
-      <div class="track" style={{ "--start": start, "--end": end }} data-disabled={widget.disabled || undefined}>
-        {values.map(thumb)}
-        {values.map((value, index) => (
-          <output key={index} class="bubble" aria-hidden="true" style={{ "--at": share(value) }}>
+      <div class="track" style={style} data-disabled={widget.disabled || undefined}>
+        {values.map((value, place) => (
+          <Thumb
+            key={place}
+            props={props}
+            widget={widget}
+            place={place}
+            value={value}
+            onTop={range && place === 0 && share(value) > 0.5}
+            change={(next) => change(place, next)}
+          />
+        ))}
+        {values.map((value, place) => (
+          <output key={place} class="bubble" aria-hidden="true" style={{ "--at": share(value) }}>
             {formatValue(props, value)}
           </output>
         ))}
@@ -76,7 +55,48 @@ export function Slider({ node, props }: View<Props>) {
   );
 }
 
-export function formatValue({ type, format, step }: Props, value: number): string {
+interface ThumbProps {
+  props: Props;
+  widget: Widget;
+  place: number; // 0, or 1 for the upper end of a range
+  value: number;
+  onTop: boolean; // both thumbs at the right end: the lower one must be reachable
+  change(value: number): number;
+}
+
+function Thumb({ props: { field, min, max, step, range, ...shape }, widget, place, value, onTop, change }: ThumbProps) {
+  const keyDown = useRef(false);
+  const letGo = () => {
+    keyDown.current = false;
+    widget.settle();
+  };
+  return (
+    <input
+      id={place ? undefined : widget.id}
+      type="range"
+      min={min}
+      max={max}
+      step={step || "any"}
+      value={value}
+      disabled={widget.disabled}
+      aria-valuetext={formatValue({ step, ...shape }, value)}
+      aria-label={range ? `${field?.label} (${t(place ? "to" : "from")})` : nameOf(field)["aria-label"]}
+      data-top={onTop || undefined}
+      onInput={({ currentTarget }) => {
+        const taken = change(Number(currentTarget.value));
+        if (Number(currentTarget.value) !== taken) currentTarget.value = String(taken);
+      }}
+      onChange={() => keyDown.current || widget.settle()}
+      onKeyDown={() => {
+        keyDown.current = true;
+      }}
+      onKeyUp={letGo}
+      onBlur={letGo}
+    />
+  );
+}
+
+export function formatValue({ type, format, step }: Pick<Props, "type" | "format" | "step">, value: number): string {
   const shape = SHAPES[type];
   if (shape) return format ? formatPattern(value, format) : formatTime(value, shape);
   if (format) return printf(format, value);

@@ -3,13 +3,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { t } from "../strings";
 import { Stack } from "../ui/children";
 import { DrawingContext, PageContext } from "../ui/context";
-import { Icon } from "../ui/icon";
 import { EndNote, FrozenNote, SourceBanner } from "./banners";
 import { useDocumentTitle, useShortcuts } from "./document";
 import type { LivePage } from "./live_page";
 import { drawing } from "./node_view";
 import { SavedDialog } from "./saved_dialog";
-import { useSidebar } from "./sidebar";
+import { Sidebar, SidebarOpener, useSidebar } from "./sidebar";
 import { Toasts } from "./toasts";
 import { TopBar } from "./top_bar";
 
@@ -45,36 +44,9 @@ export function Page({ page, inMain }: Props) {
           data-sidebar={open ? "open" : undefined}
           data-stale={page.stale.value || undefined}
         >
-          {hasSidebar && aside ? (
-            <aside class="sidebar" aria-label={t("sidebar")} hidden={!sidebar.open} inert={ended}>
-              <div class="sidebar-inner">
-                <button
-                  type="button"
-                  class="ghost sidebar-close"
-                  aria-label={t("hide_sidebar")}
-                  onClick={() => sidebar.set(false)}
-                >
-                  <Icon name="panel" />
-                </button>
-                <Stack node={aside} />
-              </div>
-            </aside>
-          ) : null}
-          {/* biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: the close button has the keyboard */}
-          {open ? <div class="scrim" onClick={() => sidebar.set(false)} /> : null}
+          {hasSidebar && aside ? <Sidebar node={aside} sidebar={sidebar} ended={ended} /> : null}
           <div class="body">
-            <TopBar page={page}>
-              {hasSidebar && !sidebar.open ? (
-                <button
-                  type="button"
-                  class="ghost framed"
-                  aria-label={t("show_sidebar")}
-                  onClick={() => sidebar.set(true)}
-                >
-                  <Icon name="panel" />
-                </button>
-              ) : null}
-            </TopBar>
+            <TopBar page={page}>{hasSidebar ? <SidebarOpener sidebar={sidebar} /> : null}</TopBar>
             <Main class="main">
               <FrozenNote page={page} />
               <SourceBanner page={page} />

@@ -36,24 +36,16 @@ export function PageMenu({ page }: { page: LivePage }) {
   const button = useRef<HTMLButtonElement>(null);
   const popup = useRef<HTMLDivElement>(null);
   usePopup(open, button, popup);
-  const items = itemsOf(page);
   useEffect(() => {
-    if (open) focusItem(popup.current, 0);
+    if (open) menuItems(popup.current)[0]?.focus();
   }, [open]);
   const close = () => {
     setOpen(false);
     button.current?.focus();
   };
-  const keyDown = (event: KeyboardEvent) => {
-    const list = [...(popup.current?.querySelectorAll<HTMLElement>("[role^=menuitem]:not([disabled])") ?? [])];
-    const at = list.indexOf(event.target as HTMLElement);
-    if (event.key === "Escape" || event.key === "Tab") close();
-    else if (event.key === "ArrowDown") list[(at + 1) % list.length]?.focus();
-    else if (event.key === "ArrowUp") list[(at - 1 + list.length) % list.length]?.focus();
-    else if (event.key === "Home") list[0]?.focus();
-    else if (event.key === "End") list[list.length - 1]?.focus();
-    else return;
-    event.preventDefault();
+  const leave = (event: FocusEvent) => {
+    const next = event.relatedTarget as Node | null;
+    if (!popup.current?.contains(next) && next !== button.current) setOpen(false);
   };
   return (
     <>
@@ -75,16 +67,28 @@ export function PageMenu({ page }: { page: LivePage }) {
         tabIndex={-1}
         aria-label={t("menu")}
         ref={popup}
-        onKeyDown={keyDown}
-        onBlur={(event) => {
-          const next = event.relatedTarget as Node | null;
-          if (!popup.current?.contains(next) && next !== button.current) setOpen(false);
-        }}
+        onKeyDown={(event) => moveInMenu(event, close)}
+        onBlur={leave}
       >
-        {open ? items.map((item) => <MenuItem key={item.label} item={item} close={close} />) : null}
+        {open ? itemsOf(page).map((item) => <MenuItem key={item.label} item={item} close={close} />) : null}
       </div>
     </>
   );
+}
+
+function menuItems(menu: HTMLElement | null): HTMLElement[] {
+  return [...(menu?.querySelectorAll<HTMLElement>("[role^=menuitem]:not([disabled])") ?? [])];
+}
+
+function moveInMenu(event: KeyboardEvent & { currentTarget: HTMLElement }, close: () => void): void {
+  const items = menuItems(event.currentTarget);
+  const at = items.indexOf(event.target as HTMLElement);
+  const targets: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };
+  const target = targets[event.key];
+  if (event.key === "Escape" || event.key === "Tab") close();
+  else if (target !== undefined) items.at(target % items.length)?.focus();
+  else return;
+  event.preventDefault();
 }
 
 function MenuItem({ item, close }: { item: Item; close(): void }) {
@@ -108,8 +112,4 @@ function MenuItem({ item, close }: { item: Item; close(): void }) {
       {inner}
     </button>
   );
-}
-
-function focusItem(menu: HTMLElement | null, index: number): void {
-  menu?.querySelectorAll<HTMLElement>("[role^=menuitem]:not([disabled])")[index]?.focus();
 }
