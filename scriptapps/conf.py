@@ -8,6 +8,7 @@ Runs on: any thread. Invariant: nothing is read at import, and `override_setting
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,9 @@ OPTIONS: dict[str, Option] = {
     "DRAIN_SECONDS": _number(15, 0, 600),
     "IDLE_CULL_SECONDS": _number(86_400, 1, 31_536_000),
     "CLOSED_ROWS_SECONDS": _number(604_800, 1, 31_536_000),
+    "RECYCLE": _switch(None),
+    "STALL_SECONDS": _number(30, 1, 3_600),
+    "MEMORY_WATERMARK_MB": Option(None, (int, float, type(None)), 1, 16_777_216),
     "LOGIN_URL": Option(None, (str, type(None))),
 }
 DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}
@@ -162,6 +166,9 @@ class ScriptAppsSettings:
     SOCKETS_PER_USER: int
     SOCKETS_PER_ADDRESS: int
     SOCKETS_TOTAL: int
+    RECYCLE: bool
+    STALL_SECONDS: float
+    MEMORY_WATERMARK_MB: float | None
     FRAME_ANCESTORS: list[str]
     SEND_CSP: bool | None
     LOGIN_URL: str
@@ -182,8 +189,11 @@ class ScriptAppsSettings:
         return value
 
     def _derived(self, name: str) -> Any:
-        if name == "SEND_CSP":
+        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB"}:
             return None
+        if name == "RECYCLE":
+            # Nobody starts runserver again, nor a process that is being debugged.
+            return not settings.DEBUG and "runserver" not in sys.argv[:2]
         return settings.LOGIN_URL if name == "LOGIN_URL" else bool(settings.DEBUG)
 
     def given(self) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from django.db import close_old_connections
 from scriptapps import handshake, identity
 from scriptapps.conf import scriptapps_settings
 from scriptapps.drain import install_drain
-from scriptapps.errors import ProtocolError
+from scriptapps.errors import LeaseLostError, ProtocolError
 from scriptapps.handshake import Refused
 from scriptapps.models import SavedSnapshot
-from scriptapps.node import get_node
+from scriptapps.node import MOVED, get_node
 from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL, decode_client_message, deflate_batch, to_json
 from scriptapps.runtime.client_messages import handle_message
@@ -81,11 +81,12 @@ class ScriptConsumer(AsyncConsumer):
         headers = dict(self.scope["headers"])
         self.bucket = TokenBucket(scriptapps_settings.MESSAGES_PER_SECOND, scriptapps_settings.MESSAGE_BURST)
         try:
-            if get_node().draining:
-                raise Refused(503, "the server is ending")
+            get_node().watchdog.watch_loop(self.loop)
             self.ticket = budget.enter((self.scope.get("client") or ("", 0))[0])
             handshake.check_origin(self.scope, headers)
             offer = handshake.read_offer(self.scope.get("subprotocols", []))
+            if not get_node().admits(offer.session_id):
+                raise Refused(503, f"this process takes no new sessions ({get_node().reason_not_ready})")
             cookie = identity.session_cookie(headers)
             self.admitted = await self.on_executor(handshake.admit, self.slug, cookie, offer)
             budget.add_user(self.ticket, self.admitted.identity)
@@ -185,11 +186,16 @@ class ScriptConsumer(AsyncConsumer):
         if message.WhichOneof("kind") != "attach" or message.attach.protocol_version != PROTOCOL_VERSION:
             await self.close(PROTOCOL_BROKEN)
             return
-        session = await self.on_executor(get_node().open, self.admitted)
-        while session is None:
-            # Another process still owns the session and has been asked for it.
-            await asyncio.sleep(TAKE_OVER_TICK)
+        try:
             session = await self.on_executor(get_node().open, self.admitted)
+            while session is None:
+                # Another process still owns the session and has been asked for it.
+                await asyncio.sleep(TAKE_OVER_TICK)
+                session = await self.on_executor(get_node().open, self.admitted)
+        except LeaseLostError:
+            # At the next handshake the browser learns that it has to begin anew.
+            await self.close(MOVED)
+            return
         viewer = Viewer(wake=self.wake_from_any_thread, close_socket=self.close_from_any_thread)
         for other in [v for v in session.viewers if not v.read_only]:
             # A tab that reloads comes back before its old socket is gone.

@@ -10,16 +10,13 @@ import logging
 import os
 import signal
 import threading
-import time
 from typing import Any
 
 from scriptapps.conf import scriptapps_settings
 from scriptapps.node import running_node
+from scriptapps.recycling import wait_for_sockets
 
 logger = logging.getLogger("scriptapps.node")
-
-SOCKETS_PATIENCE = 2.0
-"""Seconds in which closed sockets may still send their close frames."""
 
 _installed = False
 
@@ -47,9 +44,7 @@ def _drain() -> None:
             sessions = node.select()
             # It stays the process's node, so that nothing new is admitted while the server ends.
             node.shut_down(scriptapps_settings.DRAIN_SECONDS)
-            until = time.monotonic() + SOCKETS_PATIENCE
-            while any(session.viewers for session in sessions) and time.monotonic() < until:
-                time.sleep(0.02)
+            wait_for_sockets(sessions)
     except Exception:
         logger.exception("The node could not drain in good order")
     finally:

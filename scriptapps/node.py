@@ -26,6 +26,7 @@ from scriptapps.handshake import Admitted, resumable_row
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
+from scriptapps.recycling import Watchdog
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.live_session import LiveSession
@@ -55,37 +56,16 @@ class ServerNode:
         self._opening = [threading.Lock() for _ in range(32)]
         self.draining = False
         self.store = get_state_store()
-        self.options = self._options()
+        self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.rows = RowWriter(self)
         self.beat = NodeBeat(self)
+        self.watchdog = Watchdog(self)
         install_roots(registry.roots())
         self.rows.start()
         self.beat.start()
-
-    def _options(self) -> RuntimeOptions:
-        show = scriptapps_settings.SHOW_TRACEBACKS
-        grace = scriptapps_settings.SCRIPT_STOP_GRACE
-        return RuntimeOptions(
-            workers=scriptapps_settings.RUN_WORKERS,
-            deadline=scriptapps_settings.RUN_DEADLINE,
-            stop_grace=grace,
-            abandon_grace=grace * 2,
-            max_abandoned=scriptapps_settings.MAX_ABANDONED,
-            show_tracebacks=settings.DEBUG if show is None else show,
-            before_run=self._before_run,
-            after_run=script_threads.after_run,
-            cancel_query=script_threads.cancel_query,
-            commit=self._commit,
-            commit_with=self._commit_with,
-            state_limits=StateLimits(
-                value_bytes=scriptapps_settings.STATE_VALUE_BYTES,
-                session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
-                keys=scriptapps_settings.STATE_KEYS,
-            ),
-            on_change=self._changed,
-        )
+        self.watchdog.start()
 
     def _changed(self, session: LiveSession) -> None:
         if not session.moved:
@@ -112,6 +92,18 @@ class ServerNode:
         script_threads.before_run(run)
         self.beat.revalidate_before_run(run.session)
 
+    @property
+    def reason_not_ready(self) -> str:
+        """The word for why this process should get no new sessions, "" while it takes them."""
+        return "draining" if self.draining else self.watchdog.reason
+
+    def admits(self, session_id: str) -> bool:
+        """Whether a socket may come in: to a session that lives here, or to another one while all is well."""
+        if self.draining:
+            return False
+        # While DEBUG is on there is no other process to go to; the page itself says what is wrong.
+        return not self.watchdog.reason or settings.DEBUG or session_id in self.sessions
+
     # -- opening ---------------------------------------------------------------------------------------------------
 
     def preheat(
@@ -120,7 +112,7 @@ class ServerNode:
         """Start a session before its socket arrives. Returns its id, "" if this browser has one already."""
         hashed = identity.binding_hash(binding)
         rows = ScriptSession.objects.filter(binding=hashed, script_app=row)
-        if self.draining or rows.exclude(state=ScriptSession.State.CLOSED).exists():
+        if self.reason_not_ready or rows.exclude(state=ScriptSession.State.CLOSED).exists():
             return ""
         visitor = self._visitor(getattr(user, "pk", None), str(user or ""), hashed, session_key)
         session = self._make(str(uuid.uuid4()), visitor, source, registry.effective(source, row))
@@ -134,6 +126,7 @@ class ServerNode:
         """The live session for a socket that was admitted: the one it presents, or a new one.
 
         None while another process still owns the session; it has been asked to release it, so ask again in a moment.
+        Raises LeaseLostError when the session has been closed meanwhile.
         """
         who = admitted.identity
         hashed = identity.binding_hash(who.binding)
@@ -156,6 +149,8 @@ class ServerNode:
             return live
         epoch = lease.acquire(admitted.session_id, self.name)
         if epoch is None:
+            if not ScriptSession.objects.filter(pk=admitted.session_id).exclude(state="closed").exists():
+                raise LeaseLostError(f"Session {admitted.session_id} was closed while its browser came back.")
             self.beat.bus.tell_others("release", [admitted.session_id])
             return None
         row = ScriptSession.objects.get(pk=admitted.session_id)
@@ -281,6 +276,7 @@ class ServerNode:
         if self.draining:
             return
         self.draining = True
+        self.watchdog.stop()
         self.beat.stop()
         sessions = self.select()
         for session in sessions:
@@ -292,6 +288,30 @@ class ServerNode:
         with self._lock:
             self.sessions.clear()
         lease.release_all(self.name)
+
+
+def _runtime_options(node: ServerNode) -> RuntimeOptions:
+    show = scriptapps_settings.SHOW_TRACEBACKS
+    grace = scriptapps_settings.SCRIPT_STOP_GRACE
+    return RuntimeOptions(
+        workers=scriptapps_settings.RUN_WORKERS,
+        deadline=scriptapps_settings.RUN_DEADLINE,
+        stop_grace=grace,
+        abandon_grace=grace * 2,
+        max_abandoned=scriptapps_settings.MAX_ABANDONED,
+        show_tracebacks=settings.DEBUG if show is None else show,
+        before_run=node._before_run,
+        after_run=script_threads.after_run,
+        cancel_query=script_threads.cancel_query,
+        commit=node._commit,
+        commit_with=node._commit_with,
+        state_limits=StateLimits(
+            value_bytes=scriptapps_settings.STATE_VALUE_BYTES,
+            session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
+            keys=scriptapps_settings.STATE_KEYS,
+        ),
+        on_change=node._changed,
+    )
 
 
 _node: ServerNode | None = None

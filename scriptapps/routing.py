@@ -1,8 +1,8 @@
 """The one line in ``asgi.py``: ``application = with_script_apps(get_asgi_application())``.
 
 Runs on: the event loop. Importable before Django is set up, because ``asgi.py`` imports it first thing; what needs
-models is imported when the application is made. Invariant: only sockets whose path resolves to ``views.socket`` are
-ours; every other scope goes to the application that was wrapped.
+models is imported when the application is made. Invariant: only sockets whose path resolves to ``views.socket`` and
+the two addresses of ``health`` are ours; every other scope goes to the application that was wrapped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 
 logger = logging.getLogger("scriptapps.sockets")
 
@@ -27,6 +27,7 @@ def with_script_apps(application: Application) -> Application:
     """
     # Models must not be imported before get_asgi_application() has set Django up.
     from scriptapps.consumers import ScriptConsumer
+    from scriptapps.health import answer
 
     consumer = ScriptConsumer.as_asgi()
 
@@ -42,6 +43,9 @@ def with_script_apps(application: Application) -> Application:
                 await application(scope, receive, send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
+        elif "/-/" in scope["path"] and (view := health_view(scope)) is not None:
+            # Before any middleware: a probe has no right Host, comes without TLS and must not wait for a thread.
+            await answer(view, scope, send)
         else:
             await application(scope, receive, send)
 
@@ -52,16 +56,28 @@ def socket_slug(scope: Scope) -> str | None:
     """The slug of the script app whose socket this path is, or None."""
     from scriptapps.views import socket
 
-    path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+    match = _resolve(scope)
+    return match.kwargs["slug"] if match is not None and match.func is socket else None
+
+
+def health_view(scope: Scope) -> Callable[..., Any] | None:
+    """The view of ``health`` that this path is the address of, or None."""
+    from scriptapps.health import healthz, ready
+
+    match = _resolve(scope)
+    return match.func if match is not None and match.func in (healthz, ready) else None
+
+
+def _resolve(scope: Scope) -> ResolverMatch | None:
     try:
-        match = resolve(path)
+        return resolve(scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")))
     except Resolver404:
         return None
-    return match.kwargs["slug"] if match.func is socket else None
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
     from scriptapps.node import stop_node
+    from scriptapps.recycling import exit_if_recycled
 
     while True:
         message = await receive()
@@ -70,4 +86,5 @@ async def _lifespan(receive: Any, send: Any) -> None:
         elif message["type"] == "lifespan.shutdown":
             stop_node()
             await send({"type": "lifespan.shutdown.complete"})
+            exit_if_recycled()
             return

@@ -5,11 +5,14 @@ Runs on: start-up. Invariant: the socket's address is the page's plus `ws/`; the
 
 from django.urls import path
 
-from scriptapps import views
+from scriptapps import health, views
 
 app_name = "scriptapps"
 urlpatterns = [
     path("", views.index, name="index"),
+    # "-" is no slug: nothing can stand in the way of these.
+    path("-/healthz/", health.healthz, name="healthz"),
+    path("-/ready/", health.ready, name="ready"),
     path("<slug:slug>/", views.page, name="page"),
     path("<slug:slug>/ws/", views.socket, name="socket"),
     path("<slug:slug>/status/", views.status, name="status"),
