@@ -64,6 +64,15 @@ class Node:
             node = node.forward
         return node
 
+    def reopen(self) -> None:
+        """A block begins again in the same run: what is in it counts as not placed yet."""
+        stack = list(self.children)
+        while stack:
+            child = stack.pop()
+            child.run = 0
+            stack.extend(child.children)
+        self.reopened = True
+
     @property
     def key(self) -> object:
         """What makes two nodes the same across runs: the widget id, else kind and content."""

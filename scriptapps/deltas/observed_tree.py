@@ -55,6 +55,19 @@ class ObservedTree:
                 if listener is not origin:
                     listener.node_set(node, VALUE)
 
+    def clear(self, node: Node) -> None:
+        """Remove all children of a container."""
+        with self.lock:
+            node = node.resolve()
+            if node.gone:
+                return
+            for child in [*node.children, *node.pending]:
+                if child.number:
+                    self._remove(child)
+                else:
+                    self._lost(child)
+            node.children, node.pending, node.cursor = [], [], 0
+
     def walk(self) -> Iterator[Node]:
         """All nodes on the page, depth first. Hold ``lock`` while iterating."""
         stack = [self.sidebar, self.main]

@@ -136,19 +136,6 @@ class PageTree(ObservedTree):
                 parent.children.remove(self._lost(node))
                 parent.cursor -= 1
 
-    def clear(self, node: Node) -> None:
-        """Remove all children of a container."""
-        with self.lock:
-            node = node.resolve()
-            if node.gone:
-                return
-            for child in [*node.children, *node.pending]:
-                if child.number:
-                    self._remove(child)
-                else:
-                    self._lost(child)
-            node.children, node.pending, node.cursor = [], [], 0
-
     def close_block(self, node: Node) -> None:
         """A block that was opened a second time in one run ends: what it did not place again goes."""
         with self.lock:
@@ -210,7 +197,7 @@ class PageTree(ObservedTree):
             reopened = node.is_container and old.run == self.run
             self._merge(node, old)
             if reopened:
-                self._reopen(old)
+                old.reopen()
             return
         elif old.number:
             self._remove(old)
@@ -220,15 +207,6 @@ class PageTree(ObservedTree):
             self._attach(node, parent, 0)
         else:
             parent.children.append(node)
-
-    @staticmethod
-    def _reopen(node: Node) -> None:
-        stack = list(node.children)
-        while stack:
-            child = stack.pop()
-            child.run = 0
-            stack.extend(child.children)
-        node.reopened = True
 
     def _continue(self, old: Node, props: bytes, value: Any, width: str) -> None:
         old.run = self.run

@@ -16,7 +16,7 @@ NAMELESS = {"core", "utils", "util", "helpers", "helper", "common", "lib", "base
 
 # path or path::name -> why it is longer.
 LONGER: dict[str, str] = {
-    "scriptapps/runtime/live_session.py::LiveSession": "one lock guards state, queue, inbox and clicks: its users stand together",
+    "scriptapps/runtime/live_session.py::LiveSession": "one lock guards all of it: its users stand together",
 }
 
 
