@@ -142,7 +142,7 @@ def _ordered_dict(pairs: list[Any]) -> Any:
 
 
 def _counter(pairs: list[Any]) -> Any:
-    return collections.Counter({key: count for key, count in pairs})
+    return collections.Counter(dict(pairs))
 
 
 _simple("tuple", tuple, list, tuple)
