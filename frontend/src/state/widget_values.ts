@@ -51,9 +51,9 @@ export class WidgetValues {
     if (!sameValue(held.peek(), value?.kind)) held.value = value?.kind;
   }
 
-  /** The widget has left the page. */
+  /** The widget has left the page. A value the server has not answered yet stays: the widget may be about to return. */
   forget(widgetId: string): void {
-    this.#signals.delete(widgetId);
+    if (!this.hasYounger(widgetId, 0)) this.#signals.delete(widgetId);
     this.#drafts.delete(widgetId);
   }
 }
