@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scriptapps.node")
 
 GATHER_SECONDS = 0.1
+ROW_SECONDS = 1.0
+"""A row is not written more often than this, however often its session runs."""
 
 
 class RowWriter:
@@ -35,6 +38,7 @@ class RowWriter:
         self._condition = threading.Condition()
         self._marked: dict[LiveSession, None] = {}
         self._connected: dict[str, bool] = {}
+        self._written: dict[str, float] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="scriptapps-rows", daemon=True)
 
@@ -63,29 +67,43 @@ class RowWriter:
         """Do not write this session any more."""
         with self._condition:
             self._marked.pop(session, None)
+        self._connected.pop(session.session_id, None)
+        self._written.pop(session.session_id, None)
 
     def _work(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._marked or self._stopping)
-                if not self._stopping:
-                    self._condition.wait_for(lambda: self._stopping, GATHER_SECONDS)
-                marked, self._marked = list(self._marked), {}
-                stopping = self._stopping
+        later: dict[LiveSession, float] = {}
+        stopping = False
+        while not stopping:
+            marked, stopping = self._wait(later)
+            now = time.monotonic()
+            for session in marked:
+                later.setdefault(session, self._written.get(session.session_id, 0.0) + ROW_SECONDS)
+            closed = LifecycleState.CLOSED
+            due = [s for s, at in later.items() if stopping or at <= now or s.state_of_life is closed]
+            for session in due:
+                del later[session]
             try:
                 close_old_connections()
-                for session in marked:
+                for session in due:
                     self._write(session)
             except Exception:
                 logger.exception("Script sessions could not be written; the next change tries again")
-            if stopping:
-                connections.close_all()
-                return
+        connections.close_all()
+
+    def _wait(self, later: dict[LiveSession, float]) -> tuple[list[LiveSession], bool]:
+        timeout = max(min(later.values()) - time.monotonic(), 0.01) if later else None
+        with self._condition:
+            self._condition.wait_for(lambda: self._marked or self._stopping, timeout)
+            if not self._stopping:
+                self._condition.wait_for(lambda: self._stopping, GATHER_SECONDS)
+            marked, self._marked = list(self._marked), {}
+            return marked, self._stopping
 
     def _write(self, session: LiveSession) -> None:
         if session.moved:
             # Its row is the next owner's.
             return
+        self._written[session.session_id] = time.monotonic()
         fields = row_fields(session)
         viewers = bool(fields["viewers"])
         if viewers and not self._connected.get(session.session_id):
@@ -94,6 +112,7 @@ class RowWriter:
         if session.state_of_life is LifecycleState.CLOSED:
             fields |= {"closed_at": timezone.now(), "close_reason": session.close_reason[:100]}
             self._connected.pop(session.session_id, None)
+            self._written.pop(session.session_id, None)
         rows = ScriptSession.objects.filter(pk=session.session_id, node=self.node.name)
         rows.exclude(state=ScriptSession.State.CLOSED).update(**fields)
 

@@ -111,7 +111,7 @@ class Watchdog:
             self._arm()
             try:
                 self.look()
-                if self.reason and scriptapps_settings.RECYCLE:
+                if self.reason and scriptapps_settings.RECYCLE and not self.node.draining:
                     self.leave()
                     return
             except Exception:

@@ -14,13 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import caches
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.utils.module_loading import import_string
 
 from scriptapps.conf import scriptapps_settings
 from scriptapps.lease import fence
 from scriptapps.models import ScriptSession, SessionValue
 from scriptapps.runtime.state_journal import Name, StateChange
+from scriptapps.state_sql import UPSERT_VENDORS, write_change
 
 
 class BaseStateStore:
@@ -68,21 +69,25 @@ class DatabaseStateStore(BaseStateStore):
         return {(space, name): bytes(payload) for space, name, payload in rows}
 
     def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
-        if not change.changed and not change.removed:
+        alias = write_alias()
+        if connections[alias].vendor not in UPSERT_VENDORS:
+            self._commit_with_orm(alias, session_id, node, epoch, change)
+        elif change.changed or change.removed:
+            with transaction.atomic(using=alias):
+                write_change(alias, session_id, node, epoch, change)
+        else:
             # One statement is a transaction of its own.
+            write_change(alias, session_id, node, epoch, change)
+
+    @staticmethod
+    def _commit_with_orm(alias: str, session_id: str, node: str, epoch: int, change: StateChange) -> None:
+        with transaction.atomic(using=alias):
             fence(session_id, node, epoch, **row_fields(change))
-            return
-        with transaction.atomic(using=write_alias()):
-            fence(session_id, node, epoch, **row_fields(change))
-            for space in {space for space, _ in change.removed}:
-                names = [name for its, name in change.removed if its == space]
-                SessionValue.objects.filter(session_id=UUID(session_id), space=space, name__in=names).delete()
-            rows = [
-                SessionValue(session_id=session_id, space=space, name=name, payload=data)
-                for (space, name), data in change.changed.items()
-            ]
+            for space, name in {*change.removed, *change.changed}:
+                SessionValue.objects.filter(session_id=UUID(session_id), space=space, name=name).delete()
             SessionValue.objects.bulk_create(
-                rows, update_conflicts=True, unique_fields=["session", "space", "name"], update_fields=["payload"]
+                SessionValue(session_id=UUID(session_id), space=space, name=name, payload=data)
+                for (space, name), data in change.changed.items()
             )
 
     def delete(self, session_ids: Iterable[str]) -> None:
