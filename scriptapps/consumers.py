@@ -28,6 +28,7 @@ from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL, decode_client_message, deflate_batch, to_json
 from scriptapps.runtime.client_messages import handle_message
 from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.outbox import TICK_SECONDS
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.socket_budget import Budget, TokenBucket
 
@@ -36,12 +37,14 @@ protocol_logger = logging.getLogger("scriptapps.protocol")
 
 DEAD_AFTER_BEATS = 35 / 15
 ACK_SECONDS = 30.0
+ACK_LOOK_SECONDS = 5.0
 TAKE_OVER_TICK = 0.05
 REFUSALS_ALLOWED = 20
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
 MAX_DELAY = 30.0
 TOO_SLOW, PROTOCOL_BROKEN = 4013, 4400
+CAUSES_RUN = frozenset({"widget_events", "rerun"})
 
 budget = Budget()
 
@@ -57,9 +60,21 @@ class ScriptConsumer(AsyncConsumer):
         self.admitted: Any = None
         self.pump: asyncio.Task[None] | None = None
         self.wake = asyncio.Event()
+        self.timer: asyncio.TimerHandle | None = None
         self.ticket: Any = None
         self.last_heard = time.monotonic()
         self.broken = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One message after the other. Channels' own makes a task for each, to listen to a channel layer as well."""
+        self.scope, self.base_send = scope, send
+        try:
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
+        finally:
+            self.leave()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Channels' own would visit the one shared database thread for every message."""
@@ -161,6 +176,8 @@ class ScriptConsumer(AsyncConsumer):
             if self.session.is_new(self.viewer, message.seq):
                 await self.save_snapshot(self.session, self.viewer, message.save_snapshot.title)
         else:
+            if kind in CAUSES_RUN and self.viewer.outbox.expect():
+                self.wake_after(TICK_SECONDS)
             handle_message(self.session, self.viewer, message, debug=settings.DEBUG)
 
     async def may_go_on(self, cost: float) -> bool:
@@ -214,6 +231,7 @@ class ScriptConsumer(AsyncConsumer):
         )
         self.session, self.viewer = session, viewer
         self.pump = self.loop.create_task(self.run_pump(session, viewer))
+        self.watch_acknowledgements(viewer)
 
     async def save_snapshot(self, session: LiveSession, viewer: Viewer, title: str) -> None:
         """Freeze the page into a row and answer with its address."""
@@ -243,29 +261,40 @@ class ScriptConsumer(AsyncConsumer):
             return
 
     def wake_after(self, delay: float) -> None:
-        """Set the wake event now or later."""
-        if delay > 0:
-            self.loop.call_later(delay, self.wake.set)
-        else:
-            self.wake.set()
+        """Wake the pump now or later."""
+        if delay <= 0:
+            self.wake_now()
+        elif self.timer is None:
+            self.timer = self.loop.call_later(delay, self.wake_now)
+
+    def wake_now(self) -> None:
+        """Wake the pump; a later waking is not needed any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.wake.set()
 
     async def run_pump(self, session: LiveSession, viewer: Viewer) -> None:
         """Send batches as they become due."""
-        waiting_since: float | None = None
         while True:
-            try:
-                await asyncio.wait_for(self.wake.wait(), 5.0)
-            except TimeoutError:
-                if waiting_since is not None and time.monotonic() - waiting_since > ACK_SECONDS:
-                    await self.close(TOO_SLOW)
-                    return
+            await self.wake.wait()
             self.wake.clear()
             data = viewer.outbox.drain(lambda: session.seqs(viewer))
-            waiting_since = (waiting_since or time.monotonic()) if viewer.outbox.is_waiting else None
             if data is not None:
                 if protocol_logger.isEnabledFor(logging.DEBUG):
                     self.log("->", schema.ServerMessage.FromString(data))
                 await self.send({"type": "websocket.send", "bytes": deflate_batch(data)})
+
+    def watch_acknowledgements(self, viewer: Viewer) -> None:
+        """Close the socket of a browser that gets batches and does not apply them."""
+        if self.ticket is None:
+            return
+        since = viewer.outbox.waiting_since
+        if since is not None and time.monotonic() - since > ACK_SECONDS:
+            logger.info("Session of %s: nothing acknowledged for %.0f s", self.slug, ACK_SECONDS)
+            self.loop.create_task(self.close(TOO_SLOW))
+        else:
+            self.loop.call_later(ACK_LOOK_SECONDS, self.watch_acknowledgements, viewer)
 
     def watch_heart(self) -> None:
         """Close a socket from which nothing came for longer than two heartbeats."""

@@ -37,17 +37,22 @@ class Offer:
 
     token: str
     session_id: str
+    copy_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a new one."""
+    """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a new one.
+
+    ``copy_of`` is a session of this browser whose state a new one begins with: a tab was duplicated.
+    """
 
     identity: Identity
     source: ScriptSource
     row: ScriptApp
     effective: EffectiveApp
     session_id: str
+    copy_of: str = ""
 
 
 def read_offer(subprotocols: list[str]) -> Offer:
@@ -55,7 +60,7 @@ def read_offer(subprotocols: list[str]) -> Offer:
     if SUBPROTOCOL not in subprotocols:
         raise Refused(400, "the browser does not offer the protocol " + SUBPROTOCOL)
     values = dict(item.split(".", 1) for item in subprotocols if "." in item and item != SUBPROTOCOL)
-    return Offer(values.get("token", ""), values.get("session", ""))
+    return Offer(values.get("token", ""), values.get("session", ""), values.get("copy", ""))
 
 
 def check_origin(scope: dict[str, Any], headers: dict[bytes, bytes]) -> None:
@@ -114,7 +119,8 @@ def admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
         raise Refused(404 if decision is Decision.GONE else 403, f"the script app is {decision.value}")
     if offer.session_id and resumable_row(offer.session_id, who.binding, who.user, slug) is None:
         raise Refused(403, "the session to resume is not this browser's")
-    return Admitted(who, source, row, effective, offer.session_id)
+    may_copy = offer.copy_of and resumable_row(offer.copy_of, who.binding, who.user, slug) is not None
+    return Admitted(who, source, row, effective, offer.session_id, offer.copy_of if may_copy else "")
 
 
 def resumable_row(session_id: str, binding: str, user: Any, slug: str) -> ScriptSession | None:

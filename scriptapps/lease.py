@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from django.db.models.functions import Now
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError
 from scriptapps.models import ScriptSession
+
+CHUNK = 500
+"""Sessions of one statement: below the variable limit of every database."""
 
 
 def node_name() -> str:
@@ -77,16 +81,36 @@ def acquire(session_id: str, node: str) -> int | None:
         node=node, epoch=F("epoch") + 1, lease_expires=_expiry(), beat=Now(), release_wanted=0
     )
     if not taken:
-        rows.update(release_wanted=F("release_wanted") + 1)
+        # Whoever waits asks again every moment; the owner needs to be told once.
+        rows.filter(release_wanted=0).update(release_wanted=1)
         return None
     return ScriptSession.objects.values_list("epoch", flat=True).get(pk=session_id)
 
 
-def renew(node: str) -> set[str]:
-    """Renew all leases of a node that have not passed to others. Returns the ids that it still owns."""
-    mine = ScriptSession.objects.filter(node=node).exclude(state=ScriptSession.State.CLOSED)
-    mine.update(lease_expires=_expiry(), beat=Now())
-    return {str(key) for key in mine.values_list("pk", flat=True)}
+def owns(session_id: str, node: str, epoch: int) -> bool:
+    """Whether the session is still this owner's."""
+    rows = ScriptSession.objects.filter(pk=session_id, node=node, epoch=epoch)
+    return rows.exclude(state=ScriptSession.State.CLOSED).exists()
+
+
+def renew(node: str, session_ids: Iterable[str]) -> set[str]:
+    """Renew the leases of these sessions as far as they are still the node's. Returns the ids of those that are.
+
+    A row that names the node but is none of these runs out: nobody would ever give it up.
+    """
+    owned: set[str] = set()
+    for chunk in batched(session_ids, CHUNK):
+        mine = ScriptSession.objects.filter(node=node, pk__in=chunk).exclude(state=ScriptSession.State.CLOSED)
+        mine.update(lease_expires=_expiry(), beat=Now())
+        owned |= {str(key) for key in mine.values_list("pk", flat=True)}
+    return owned
+
+
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The items in lists of at most ``size``."""
+    rest = list(items)
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]
 
 
 def release(session_id: str, node: str, epoch: int) -> bool:
@@ -95,9 +119,9 @@ def release(session_id: str, node: str, epoch: int) -> bool:
     return bool(rows.update(node="", lease_expires=None, release_wanted=0, viewers=0, state=ScriptSession.State.IDLE))
 
 
-def release_all(node: str) -> None:
-    """Give up every session of a node that ends."""
-    rows = ScriptSession.objects.filter(node=node).exclude(state=ScriptSession.State.CLOSED)
+def release_all(node: str, but: Iterable[str] = ()) -> None:
+    """Give up every session of a node that ends, except those whose run would not end."""
+    rows = ScriptSession.objects.filter(node=node).exclude(state=ScriptSession.State.CLOSED).exclude(pk__in=list(but))
     rows.update(node="", lease_expires=None, release_wanted=0, viewers=0, state=ScriptSession.State.IDLE)
 
 

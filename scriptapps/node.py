@@ -48,9 +48,11 @@ class ServerNode:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.name = lease.node_name()
-        # Guards ``sessions`` and ``unclaimed``.
+        # Guards ``sessions``, ``leaving`` and ``unclaimed``.
         self._lock = threading.Lock()
         self.sessions: dict[str, LiveSession] = {}
+        # Given up, but their run has not ended yet: until then nobody may run them, not even this process.
+        self.leaving: dict[str, LiveSession] = {}
         self.unclaimed: dict[str, float] = {}
         # Two sockets that present one session id must not both restore it; striped, not one for all.
         self._opening = [threading.Lock() for _ in range(32)]
@@ -70,7 +72,7 @@ class ServerNode:
     def _changed(self, session: LiveSession) -> None:
         if not session.moved:
             self.rows.mark(session)
-        elif session.run is None and session.epoch and not self.draining:
+        elif session.run is None and not self.draining:
             self.database.submit(self._release_lease, session)
 
     def _commit(self, session: LiveSession, change: StateChange) -> None:
@@ -133,6 +135,8 @@ class ServerNode:
         visitor = self._visitor(getattr(who.user, "pk", None), str(who.user), hashed, who.session_key)
         if not admitted.session_id:
             session = self._make(str(uuid.uuid4()), visitor, admitted.source, admitted.effective)
+            if admitted.copy_of:
+                session.begin_as_copy(self.store.load(admitted.copy_of))
             self._insert(session, admitted.row)
             session.request_rerun(RerunRequest("opened"))
             return session
@@ -143,10 +147,16 @@ class ServerNode:
         with self._lock:
             live = self.sessions.get(admitted.session_id)
             self.unclaimed.pop(admitted.session_id, None)
+        if live is not None and not lease.owns(live.session_id, self.name, live.epoch):
+            # This process slept longer than its lease: what it holds is history.
+            self.forget(live)
+            live = None
         if live is not None:
             live.visitor = visitor
             ScriptSession.objects.filter(pk=live.session_id, user=None).update(user=visitor.user_id)
             return live
+        if admitted.session_id in self.leaving:
+            return None
         epoch = lease.acquire(admitted.session_id, self.name)
         if epoch is None:
             if not ScriptSession.objects.filter(pk=admitted.session_id).exclude(state="closed").exists():
@@ -235,7 +245,9 @@ class ServerNode:
     def release(self, session: LiveSession, code: int = MOVED) -> None:
         """Give a session up: its state stays, another process (or this one, later) goes on with it."""
         with self._lock:
-            self.sessions.pop(session.session_id, None)
+            if self.sessions.get(session.session_id) is session:
+                del self.sessions[session.session_id]
+                self.leaving[session.session_id] = session
         session.moved = True
         session.close(code, "moved")
         self.rows.forget(session)
@@ -243,6 +255,9 @@ class ServerNode:
             self._release_lease(session)
 
     def _release_lease(self, session: LiveSession) -> None:
+        with self._lock:
+            if self.leaving.get(session.session_id) is session:
+                del self.leaving[session.session_id]
         if session.epoch:
             epoch, session.epoch = session.epoch, 0
             lease.release(session.session_id, self.name, epoch)
@@ -287,7 +302,7 @@ class ServerNode:
         self.database.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             self.sessions.clear()
-        lease.release_all(self.name)
+        lease.release_all(self.name, but=[session.session_id for session in sessions if session.run is not None])
 
 
 def _runtime_options(node: ServerNode) -> RuntimeOptions:

@@ -20,7 +20,9 @@ from scriptapps.errors import StopScript
 from scriptapps.models import ScriptSession
 from scriptapps.node_bus import NodeBus
 from scriptapps.revalidation import Verdict, revalidate
+from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.run_queue import RerunRequest
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
@@ -74,14 +76,22 @@ class NodeBeat:
 
     def beat(self) -> None:
         """Sign of life, lost hints, tidying."""
-        before = [session for session in self.node.select() if time.time() - session.opened > NEW_SECONDS]
-        owned = lease.renew(self.node.name)
-        for session in before:
-            if session.session_id not in owned:
+        sessions = self.node.select()
+        owned = lease.renew(self.node.name, {*(session.session_id for session in sessions), *self.node.leaving})
+        for session in sessions:
+            if session.session_id in owned:
+                self._save_again(session)
+            elif time.time() - session.opened > NEW_SECONDS:
                 self.node.forget(session)
         self.apply_wanted(None)
         self._tidy()
         self.bus.renew()
+
+    @staticmethod
+    def _save_again(session: LiveSession) -> None:
+        # The store answers again, or the lease would not have been renewed: a run saves what the last one could not.
+        if session.is_unsaved and session.state_of_life is LifecycleState.IDLE:
+            session.request_rerun(RerunRequest("save again", background=True))
 
     def apply_wanted(self, ids: list[Any] | None) -> None:
         """Do what rows of this node ask for and have not got yet."""
@@ -101,12 +111,19 @@ class NodeBeat:
                 self.node.steer("close", [key])
                 continue
             if row.release_wanted:
-                self.node.steer("release", [key])
+                self._give_up(key, row.epoch)
                 continue
             if row.stop_wanted > row.stop_done:
                 self.node.steer("stop", [key])
             if row.rerun_wanted > row.rerun_done:
                 self.node.steer("rerun", [key])
+
+    def _give_up(self, key: str, epoch: int) -> None:
+        if self.node.select([key]):
+            self.node.steer("release", [key])
+        elif key not in self.node.leaving:
+            # Nothing of it is left here: giving it up failed earlier.
+            lease.release(key, self.node.name, epoch)
 
     def _steering_requested(self, sender: Any, kind: str, ids: list[Any], **_: Any) -> None:
         self.bus.tell_others("wanted", [str(key) for key in ids])

@@ -259,6 +259,11 @@ class LiveSession(SharedPage):
         self.widgets.current.update(widgets)
         self.inbox.restored(seqs)
 
+    def begin_as_copy(self, values: dict[Name, bytes]) -> None:
+        """Begin with the state of another session; all of it is stored again with the first run."""
+        self.restore(values, {})
+        self.journal.restored({}, {})
+
     def hold(self, handle: Callable[[], None]) -> bool:
         """Keep an event until the restored session has run once and knows its widgets. False: handle it now."""
         with self._lock:

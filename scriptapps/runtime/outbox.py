@@ -7,6 +7,7 @@ nodes are dirty, never a history of updates, so its size is bounded by the page;
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -41,7 +42,8 @@ class Outbox:
         self._has_message = False
         self._snapshot: schema.Snapshot | None = None
         self._batch = 0
-        self._in_flight: deque[tuple[int, int]] = deque()
+        # Number, size and time of sending of each batch that is not acknowledged.
+        self._in_flight: deque[tuple[int, int, float]] = deque()
         self._bytes_in_flight = 0
 
     # -- ChangeListener, under the tree's lock ---------------------------------------------------------------------
@@ -121,9 +123,21 @@ class Outbox:
                 self._arm(0.0)
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether batches are on the way that the browser has not acknowledged."""
-        return bool(self._in_flight)
+    def waiting_since(self) -> float | None:
+        """When (``time.monotonic()``) the oldest batch was sent that is not acknowledged; None if all are."""
+        with self.tree.lock:
+            return self._in_flight[0][2] if self._in_flight else None
+
+    def expect(self) -> bool:
+        """A change is likely in a moment. True: the caller, who is the event loop, is to drain in ``TICK_SECONDS``.
+
+        The script thread then need not wake the loop when the run begins, only when there is something urgent.
+        """
+        with self.tree.lock:
+            if self._armed is not None:
+                return False
+            self._armed = TICK_SECONDS
+            return True
 
     def drain(self, seqs: Callable[[], tuple[int, int]]) -> bytes | None:
         """The next batch as bytes, or None if there is nothing to say or the window is full.
@@ -140,7 +154,7 @@ class Outbox:
                 return None
             message = self._compose(acked, seen)
             data: bytes = message.SerializeToString()
-            self._in_flight.append((self._batch, len(data)))
+            self._in_flight.append((self._batch, len(data), time.monotonic()))
             self._bytes_in_flight += len(data)
             self._armed = None
             return data
