@@ -97,7 +97,12 @@ function keyDown(
       : !open && clearable && (() => props.onChange([])),
   };
   const action = keys[event.key];
-  if (!action) return;
+  if (!action) {
+    // Typing begins a search; it does not lengthen the name of what is chosen.
+    const types = event.key.length === 1 && !event.ctrlKey && !event.metaKey;
+    if (!open && !multiple && types) (event.currentTarget as HTMLInputElement).select();
+    return;
+  }
   event.preventDefault();
   event.stopPropagation();
   action();
