@@ -9,7 +9,7 @@ export function TopBar({ page, children }: { page: LivePage; children: Component
   const running = page.running.value;
   const offline = page.stale.value && page.connection.value !== "ended";
   return (
-    <div class="top">
+    <header class="top">
       <div class="top-start">{children}</div>
       <div class="top-end">
         <div role="status" class="run-state">
@@ -33,6 +33,6 @@ export function TopBar({ page, children }: { page: LivePage; children: Component
         ) : null}
         {page.frozen ? null : <PageMenu page={page} />}
       </div>
-    </div>
+    </header>
   );
 }
