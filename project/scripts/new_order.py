@@ -63,7 +63,7 @@ if sent:
         else:
             st.success(f"Order {order.pk} for {customer} over {euros(order.total)} is placed.")
 
-st.subheader("Placed last")
+st.header("Placed last")
 for order in Order.objects.select_related("customer").prefetch_related("lines__product")[:5]:
     with st.expander(f"Order {order.pk}: {order.customer}, {euros(order.total)}"):
         placed_at = timezone.localtime(order.placed_at)

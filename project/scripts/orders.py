@@ -105,7 +105,7 @@ with by_category:
         y="Revenue",
     )
 
-st.subheader("Latest orders")
+st.header("Latest orders")
 latest = Order.objects.filter(pk__in=period.values("order")).order_by("-placed_at")
 st.dataframe(
     latest.values(

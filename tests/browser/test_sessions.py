@@ -138,7 +138,7 @@ def test_a_script_app_that_is_switched_off_closes_its_pages(visit: Visit, site: 
     expect(page.get_by_role("alert").filter(has_text="switched off")).to_be_visible(timeout=CLOSES_WITHIN)
 
 
-def test_the_same_session_in_two_tabs_goes_on_in_one(visit: Visit) -> None:
+def test_a_duplicated_tab_begins_as_a_copy_and_goes_its_own_way(visit: Visit) -> None:
     alice = visit("alice")
     page = alice.open("counter")
     count_to(page, 1)
@@ -147,13 +147,18 @@ def test_the_same_session_in_two_tabs_goes_on_in_one(visit: Visit) -> None:
     copy = alice.context.new_page()
     copy.goto("/apps/")
     copy.evaluate(
-        "stored => Object.entries(JSON.parse(stored)).forEach(([k, v]) => sessionStorage.setItem(k, v))", stored
+        "stored => Object.entries(JSON.parse(stored)).forEach(([key, value]) => sessionStorage.setItem(key, value))",
+        stored,
     )
     copy.goto("/apps/counter/")
     run_is_over(copy)
-    expect(metric(copy, "Count")).to_contain_text("0")
+    expect(metric(copy, "Count")).to_contain_text("1")
     assert session_of(copy) != session_of(page)
     page.get_by_role("button", name="Add").click()
+    expect(metric(page, "Count")).to_contain_text("2")
+    for count in (2, 3):
+        copy.get_by_role("button", name="Add").click()
+        expect(metric(copy, "Count")).to_contain_text(str(count))
     expect(metric(page, "Count")).to_contain_text("2")
 
 
