@@ -38,9 +38,10 @@ class SharedPage:
         viewer.open_outbox(self.tree)
         with self.tree.lock:
             self.tree.listeners.append(viewer.outbox)
+            # Before the snapshot: whoever says later that the run has ended must reach a viewer that was shown it.
+            self.viewers = [*self.viewers, viewer]
             viewer.outbox.post_snapshot(self.snapshot)
             viewer.outbox.post(source_status=self.source_status)
-            self.viewers = [*self.viewers, viewer]
             self.last_seen = time.time()
 
     def remove_viewer(self, viewer: Viewer) -> None:
