@@ -210,5 +210,8 @@ describe("the session claim", () => {
     const claim = new TabSessionClaim("k", "f", "", sessionStorage, locks as unknown as LockManager);
     expect(await claim.current()).toBe("");
     expect(sessionStorage.getItem("k")).toBeNull();
+    expect(claim.original()).toBe("copied");
+    claim.keep("own");
+    expect(claim.original()).toBe("");
   });
 });

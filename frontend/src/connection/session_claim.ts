@@ -3,6 +3,8 @@
 export interface SessionClaim {
   /** The id to present, "" for a new session. Holds its lock from now on. */
   current(): Promise<string>;
+  /** The session of the tab that this one was duplicated from, until keep(): the new one begins with its state. */
+  original(): string;
   /** The server has named the session of this tab. */
   keep(sessionId: string): void;
   /** The session is over: present none next time. */
@@ -14,6 +16,7 @@ const RELOAD_GRACE_MS = 400; // a page that is being replaced by this one may ho
 
 export class TabSessionClaim implements SessionClaim {
   #held = "";
+  #original = "";
   #release: (() => void) | undefined;
 
   constructor(
@@ -31,14 +34,22 @@ export class TabSessionClaim implements SessionClaim {
   async current(): Promise<string> {
     const stored = this.#read();
     if (stored && (stored === this.#held || (await this.#lock(stored)))) return stored;
-    if (stored) this.storage?.removeItem(this.key); // another open tab has it
+    if (stored) {
+      this.#original = stored; // another open tab has it: this one is its copy
+      this.storage?.removeItem(this.key);
+    }
     const offered = this.offered;
     this.offered = "";
     if (offered && (await this.#lock(offered))) return offered;
     return "";
   }
 
+  original(): string {
+    return this.#original;
+  }
+
   keep(sessionId: string): void {
+    this.#original = "";
     try {
       this.storage?.setItem(this.key, JSON.stringify({ session: sessionId, fingerprint: this.fingerprint }));
     } catch (error) {
@@ -48,6 +59,7 @@ export class TabSessionClaim implements SessionClaim {
   }
 
   drop(): void {
+    this.#original = "";
     this.storage?.removeItem(this.key);
     this.offered = "";
     this.#unlock();

@@ -107,6 +107,8 @@ export class PageSocket {
     const { socketUrl, openSocket = (url, protocols) => new WebSocket(url, protocols) } = this.options;
     const protocols = [SUBPROTOCOL, `token.${this.#token}`];
     if (this.#presented) protocols.push(`session.${this.#presented}`);
+    const original = this.options.claim.original();
+    if (original) protocols.push(`copy.${original}`);
     const socket = openSocket(new URL(socketUrl, location.href).href.replace(/^http/, "ws"), protocols);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
