@@ -17,10 +17,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps.admin_sessions import CSS
+from scriptapps.admin_sessions import CSS, LivenessFilter, ScriptSessionAdmin
 from scriptapps.forms import ScriptAppForm
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, live_since
 from scriptapps.registry import registry
+
+# A site with an AdminSite of its own finds all of them here.
+__all__ = ["LivenessFilter", "SavedSnapshotAdmin", "ScriptAppAdmin", "ScriptSessionAdmin"]
 
 
 def page_link(obj: ScriptApp | SavedSnapshot) -> str:
@@ -59,7 +62,8 @@ class ScriptAppAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScriptApp]:
         """With the number of live sessions of each."""
-        live = ~Q(sessions__state=ScriptSession.State.CLOSED) & Q(sessions__beat__gt=live_since())
+        is_open = ~Q(sessions__state=ScriptSession.State.CLOSED) & ~Q(sessions__node="")
+        live = is_open & Q(sessions__beat__gt=live_since())
         counted = super().get_queryset(request).annotate(live_count=Count("sessions", filter=live))
         return counted.prefetch_related("groups")
 

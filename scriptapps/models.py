@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 # A node is believed alive for this many of its beats: one may be lost, one may be late.
 BEATS_UNTIL_GONE = 3
+CLOSED_BY_STAFF = "closed by staff"
 # Rows steered by one UPDATE: below the variable limit of every database.
 STEER_CHUNK = 500
 
@@ -101,11 +102,15 @@ class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
 
     def live(self) -> Self:
         """Sessions that are open in a process which gave a sign of life lately."""
-        return self.exclude(state=ScriptSession.State.CLOSED).filter(beat__gt=live_since())
+        return self.exclude(state=ScriptSession.State.CLOSED).exclude(node="").filter(beat__gt=live_since())
 
     def not_live(self) -> Self:
-        """Sessions that are closed, or whose process has gone silent."""
-        return self.filter(Q(state=ScriptSession.State.CLOSED) | Q(beat__lte=live_since()))
+        """Sessions that are closed or parked, or whose process has gone silent."""
+        return self.filter(Q(state=ScriptSession.State.CLOSED) | Q(node="") | Q(beat__lte=live_since()))
+
+    def parked(self) -> Self:
+        """Sessions in no process's memory whose state is kept: the next visit of their tab goes on with it."""
+        return self.exclude(state=ScriptSession.State.CLOSED).filter(node="")
 
     def rerun(self) -> int:
         """Ask these sessions to run their script again; returns how many were asked."""
@@ -116,7 +121,7 @@ class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
         return self._steer("stop")
 
     def close(self) -> int:
-        """Ask these sessions to end; returns how many were asked."""
+        """Ask these sessions to end; those in no living process end at once. Returns how many were asked."""
         return self._steer("close")
 
     async def arerun(self) -> int:
@@ -142,6 +147,12 @@ class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
             for start in range(0, len(ids), STEER_CHUNK):
                 rows = self.model._base_manager.using(using).filter(pk__in=ids[start : start + STEER_CHUNK])
                 count += rows.update(**{column: F(column) + 1})
+                if kind == "close":
+                    # Nobody is there to do it.
+                    ended = {"close_reason": CLOSED_BY_STAFF, "viewers": 0, "lease_expires": None}
+                    unowned = rows.exclude(state=ScriptSession.State.CLOSED)
+                    unowned = unowned.filter(Q(node="") | Q(beat__lte=live_since()))
+                    unowned.update(state=ScriptSession.State.CLOSED, closed_at=timezone.now(), **ended)
             if ids:
                 transaction.on_commit(lambda: _announce(kind, ids), using=using)
         return count
@@ -163,12 +174,13 @@ class ScriptSession(models.Model):
         CLOSED = "closed", _("closed")
 
     class Liveness(models.TextChoices):
-        """What is true now: away = open, nobody looks; gone = its process is silent."""
+        """What is true now: away = nobody looks; parked = only the state is kept; gone = its process is silent."""
 
         RUNNING = "running", _("running")
         QUEUED = "queued", _("queued")
         IDLE = "idle", _("idle")
         AWAY = "away", _("away")
+        PARKED = "parked", _("parked")
         GONE = "gone", _("gone")
         CLOSED = "closed", _("closed")
 
@@ -238,13 +250,19 @@ class ScriptSession(models.Model):
     @property
     def is_live(self) -> bool:
         """Whether it is open in a process that gave a sign of life lately."""
-        return self.state != self.State.CLOSED and self.beat > live_since()
+        return self.state != self.State.CLOSED and self.node != "" and self.beat > live_since()
+
+    def may_be_asked_to(self, kind: str) -> bool:
+        """Whether it can be asked to "rerun", "stop" or "close": while it is live all of them, then only the last."""
+        return self.is_live or (kind == "close" and self.state != self.State.CLOSED)
 
     @property
     def liveness(self) -> ScriptSession.Liveness:
         """What is true now, whatever its process managed to write last."""
         if self.state == self.State.CLOSED:
             return self.Liveness.CLOSED
+        if not self.node:
+            return self.Liveness.PARKED
         if not self.is_live:
             return self.Liveness.GONE
         if self.state in {self.State.RUNNING, self.State.QUEUED}:

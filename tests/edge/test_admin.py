@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from scriptapps.admin import duration, short_moment
+from scriptapps.admin_sessions import duration, short_moment
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession
 from scriptapps.signals import steering_requested
 
@@ -88,7 +88,7 @@ def test_the_live_list(root, session, gone):
 
 
 def test_anonymous_sessions_are_called_so(root, row):
-    ScriptSession.objects.create(script_app=row, viewers=0)
+    ScriptSession.objects.create(script_app=row, node="web-1", viewers=0)
     [line] = rows(root.get(LIST))
     assert line.startswith("anonymous Orders away")
 
@@ -100,13 +100,15 @@ def test_anonymous_sessions_are_called_so(root, row):
         ({"liveness": "away"}, {"away"}),
         ({"liveness": "gone"}, {"gone"}),
         ({"liveness": "closed"}, {"closed"}),
-        ({"liveness": "all"}, {"running", "idle", "away", "gone", "closed"}),
+        ({"liveness": "parked"}, {"parked"}),
+        ({"liveness": "all"}, {"running", "idle", "away", "parked", "gone", "closed"}),
         ({"state__exact": "running"}, {"running"}),
     ],
 )
 def test_filters(root, row, session, gone, query, expected):
     ScriptSession.objects.create(script_app=row, node="web-1", viewers=1, state="running")
     ScriptSession.objects.create(script_app=row, node="web-1", viewers=0)
+    ScriptSession.objects.create(script_app=row, node="", viewers=0)
     ScriptSession.objects.create(script_app=row, node="web-1", state="closed")
     found = re.findall(r'data-state="(\w+)"', root.get(LIST, query).content.decode())
     assert set(found) == expected
@@ -116,7 +118,7 @@ def test_filters(root, row, session, gone, query, expected):
 def test_filters_by_user_and_script_app(root, row, session, alice):
     other = ScriptApp.objects.create(slug="other")
     bob = User.objects.create_user("bob")
-    ScriptSession.objects.create(script_app=other, user=bob)
+    ScriptSession.objects.create(script_app=other, user=bob, node="web-1")
     assert len(rows(root.get(LIST))) == 2
     assert [line.split()[0] for line in rows(root.get(LIST, {"user__id__exact": bob.pk}))] == ["bob"]
     assert [line.split()[0] for line in rows(root.get(LIST, {"script_app__id__exact": row.pk}))] == ["alice"]
@@ -132,12 +134,12 @@ def test_search(root, session):
 def test_the_list_asks_few_questions(root, row, django_assert_max_num_queries):
     for number in range(40):
         user = User.objects.create_user(f"u{number}")
-        ScriptSession.objects.create(script_app=row, user=user, viewers=1)
+        ScriptSession.objects.create(script_app=row, user=user, node="web-1", viewers=1)
     with django_assert_max_num_queries(10):
         assert len(rows(root.get(LIST))) == 40
 
 
-@pytest.mark.parametrize("kind", ["rerun", "stop", "close"])
+@pytest.mark.parametrize("kind", ["rerun", "stop"])
 def test_actions_raise_counters_and_are_logged(
     root, superuser, session, gone, kind, django_capture_on_commit_callbacks
 ):
@@ -163,6 +165,46 @@ def test_actions_raise_counters_and_are_logged(
     [entry] = LogEntry.objects.all()
     assert (entry.user, entry.object_id) == (superuser, str(session.pk))
     assert entry.get_change_message().startswith("Asked to")
+
+
+def test_closing_works_without_a_living_process(root, row, session, gone):
+    parked = ScriptSession.objects.create(script_app=row, node="")
+    response = act(root, "close", session, gone, parked)
+    assert [str(message) for message in response.context["messages"]] == ["3 sessions were asked to close."]
+    for each in (session, gone, parked):
+        each.refresh_from_db()
+    assert (session.state, session.close_wanted) == ("idle", 1)
+    for each in (gone, parked):
+        assert (each.state, each.close_reason) == ("closed", "closed by staff")
+        assert each.closed_at is not None
+
+
+def test_one_line_counts_what_there_is(root, row, session, gone):
+    ScriptSession.objects.create(script_app=row, node="web-1", viewers=0)
+    ScriptSession.objects.create(script_app=row, node="", state_keys=2, state_bytes=2048)
+    ScriptSession.objects.create(script_app=row, state="closed")
+    line = re.search(r'class="scriptapps-counts">(.*?)</p>', root.get(LIST).content.decode(), re.DOTALL)
+    assert line
+    assert line[1] == "2 live, 1 of them away · 1 parked · 1 gone · 1 closed · 2.0\xa0KB stored"
+
+
+def test_the_detail_page_says_what_is_stored_and_never_a_value(root, session):
+    session.stored_values.create(space="s", name="basket", payload=b'"secret value"')
+    ScriptSession.objects.filter(pk=session.pk).update(
+        epoch=7,
+        lease_expires=timezone.now() + timedelta(seconds=20),
+        state_keys=1,
+        state_bytes=14,
+        not_durable={"<file>": "it is an open file"},
+    )
+    content = root.get(f"{LIST}{session.pk}/change/").content.decode()
+    assert "1 value, 14\xa0bytes" in content
+    assert "<li><code>&lt;file&gt;</code>: it is an open file</li>" in content
+    assert re.search(r"field-epoch.*?>7<", content, re.DOTALL)
+    assert re.search(r"(19|20) seconds left", content)
+    assert "secret value" not in content
+    ScriptSession.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    assert "expired" in root.get(f"{LIST}{session.pk}/change/").content.decode()
 
 
 def test_actions_need_their_own_permission(helper, session):
@@ -205,7 +247,7 @@ def test_the_buttons_of_the_detail_page(root, helper, session, gone):
     buttons = re.compile(r'data-kind="(\w+)"')
     assert buttons.findall(root.get(address).content.decode()) == ["rerun", "stop", "close"]
     assert buttons.findall(helper.get(address).content.decode()) == ["rerun"]
-    assert buttons.findall(root.get(f"{LIST}{gone.pk}/change/").content.decode()) == []
+    assert buttons.findall(root.get(f"{LIST}{gone.pk}/change/").content.decode()) == ["close"]
 
 
 def test_a_button_acts_by_post_only(root, helper, session):

@@ -36,11 +36,13 @@ def heard():
 
 
 def test_live_needs_an_open_row_and_a_beating_node(row):
-    live = ScriptSession.objects.create(script_app=row)
-    ScriptSession.objects.create(script_app=row, **silent())
-    ScriptSession.objects.create(script_app=row, state="closed")
+    live = ScriptSession.objects.create(script_app=row, node="web-1")
+    parked = ScriptSession.objects.create(script_app=row, node="")
+    ScriptSession.objects.create(script_app=row, node="web-1", **silent())
+    ScriptSession.objects.create(script_app=row, node="web-1", state="closed")
     assert list(ScriptSession.objects.live()) == [live]
-    assert ScriptSession.objects.not_live().count() == 2
+    assert list(ScriptSession.objects.parked()) == [parked]
+    assert ScriptSession.objects.not_live().count() == 3
     assert live not in ScriptSession.objects.not_live()
 
 
@@ -59,21 +61,23 @@ def test_the_limit_follows_the_setting(settings):
         ({"state": "idle", "viewers": 2}, "idle"),
         ({"state": "idle", "viewers": 0}, "away"),
         ({"state": "running", "viewers": 1, "beat": None}, "gone"),
+        ({"state": "idle", "viewers": 0, "node": ""}, "parked"),
+        ({"state": "idle", "viewers": 0, "node": "", "beat": None}, "parked"),
         ({"state": "closed", "viewers": 1}, "closed"),
     ],
 )
 def test_liveness(row, fields, liveness):
     if "beat" in fields:
         fields = {**fields, **silent()}
-    session = ScriptSession(script_app=row, **fields)
+    session = ScriptSession(script_app=row, **{"node": "web-1", **fields})
     assert session.liveness == liveness
-    assert session.is_live == (liveness not in {"gone", "closed"})
+    assert session.is_live == (liveness not in {"parked", "gone", "closed"})
 
 
 @pytest.mark.parametrize("kind", ["rerun", "stop", "close"])
 def test_steering_raises_the_counter_and_tells_after_commit(row, heard, kind, django_capture_on_commit_callbacks):
-    session = ScriptSession.objects.create(script_app=row)
-    other = ScriptSession.objects.create(script_app=row)
+    session = ScriptSession.objects.create(script_app=row, node="web-1")
+    other = ScriptSession.objects.create(script_app=row, node="web-1")
     with django_capture_on_commit_callbacks(execute=True):
         assert getattr(ScriptSession.objects.filter(pk=session.pk), kind)() == 1
         assert heard == []
@@ -99,9 +103,21 @@ def test_many_are_asked_in_a_few_statements(row, django_assert_num_queries):
 
 
 def test_steering_works_on_joins_and_slices(row):
-    sessions = [ScriptSession.objects.create(script_app=row) for _ in range(3)]
+    sessions = [ScriptSession.objects.create(script_app=row, node="web-1") for _ in range(3)]
     assert ScriptSession.objects.filter(script_app__slug="orders").rerun() == 3
     assert ScriptSession.objects.filter(pk__in=[session.pk for session in sessions[:2]]).live().rerun() == 2
+
+
+@pytest.mark.parametrize("fields", [{"node": ""}, {"node": "web-1", **silent()}])
+def test_what_no_process_holds_is_closed_at_once(row, fields):
+    session = ScriptSession.objects.create(script_app=row, viewers=1, **fields)
+    earlier = ScriptSession.objects.create(script_app=row, state="closed", close_reason="signed out")
+    assert ScriptSession.objects.filter(script_app=row).close() == 1
+    session.refresh_from_db()
+    earlier.refresh_from_db()
+    assert (session.state, session.close_reason, session.viewers) == ("closed", "closed by staff", 0)
+    assert session.closed_at is not None
+    assert earlier.close_reason == "signed out"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,7 +147,7 @@ def test_a_failing_listener_does_not_fail_the_request(row):
 @pytest.mark.django_db(transaction=True)
 async def test_the_async_twins():
     row = await ScriptApp.objects.acreate(slug="orders")
-    session = await ScriptSession.objects.acreate(script_app=row)
+    session = await ScriptSession.objects.acreate(script_app=row, node="web-1")
     assert await ScriptSession.objects.arerun() == 1
     assert await ScriptSession.objects.live().astop() == 1
     assert await ScriptSession.objects.filter(pk=session.pk).aclose() == 1

@@ -1,0 +1,273 @@
+"""The live list in the admin: what is true now of every session, what of it is stored, and rerun / stop / close.
+
+Runs on: request threads. Works on any AdminSite and under a strict Content-Security-Policy.
+Invariant: a session is never edited here, it is asked to act; every act needs its own model permission and is logged;
+names and sizes of stored values are shown, never the values.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from scriptapps.admin_durability import StoredState, count_sessions
+from scriptapps.models import ScriptSession, ScriptSessionQuerySet
+
+# What the log says about one session, and the message about several.
+STEERING = {
+    "rerun": (
+        _("Asked to rerun."),
+        ngettext_lazy("%d session was asked to rerun.", "%d sessions were asked to rerun."),
+    ),
+    "stop": (
+        _("Asked to stop its run."),
+        ngettext_lazy("%d session was asked to stop its run.", "%d sessions were asked to stop their runs."),
+    ),
+    "close": (
+        _("Asked to close."),
+        ngettext_lazy("%d session was asked to close.", "%d sessions were asked to close."),
+    ),
+}
+CSS = "scriptapps_pages/admin.css"
+
+
+class LivenessFilter(admin.SimpleListFilter):
+    """What is true now rather than what was last written. Shows live sessions until asked for others."""
+
+    title = _("liveness")
+    parameter_name = "liveness"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The choices besides the default, which is "live"."""
+        return [
+            ("away", _("away: live, nobody is looking")),
+            ("parked", _("parked: only the state is kept")),
+            ("gone", _("gone: its process went silent")),
+            ("closed", _("closed")),
+            ("all", _("all")),
+        ]
+
+    def choices(self, changelist: Any) -> Any:
+        """The default is called what it is."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("live")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> ScriptSessionQuerySet:
+        """The sessions of this choice."""
+        sessions: ScriptSessionQuerySet = queryset
+        match self.value():
+            case "all":
+                return sessions
+            case "closed":
+                return sessions.filter(state=ScriptSession.State.CLOSED)
+            case "gone":
+                return sessions.not_live().exclude(state=ScriptSession.State.CLOSED).exclude(node="")
+            case "parked":
+                return sessions.parked()
+            case "away":
+                return sessions.live().filter(viewers=0)
+            case _:
+                return sessions.live()
+
+
+@admin.register(ScriptSession)
+class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
+    """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
+
+    list_display = (
+        "who",
+        "script_app",
+        "liveness_badge",
+        "last_run",
+        "runs",
+        "viewers",
+        "connected",
+        "seen",
+        "node",
+    )
+    list_select_related = ("user", "script_app")
+    list_filter = (
+        LivenessFilter,
+        ("script_app", admin.RelatedOnlyFieldListFilter),
+        "state",
+        ("user", admin.RelatedOnlyFieldListFilter),
+    )
+    search_help_text = _("User name, script app, id of the session, node")
+    actions = ("rerun", "stop", "close")
+    change_form_template = "scriptapps/admin/session.html"
+    change_list_template = "scriptapps/admin/sessions.html"
+    fieldsets = (
+        (None, {"fields": ("id", "who", "script_app", "liveness_badge", "viewers")}),
+        (_("Runs"), {"fields": ("runs", "last_run", "last_error", "pending")}),
+        (_("Process"), {"fields": ("node", "state", "beat", "epoch", "lease")}),
+        (_("Stored"), {"fields": ("stored", "kept_in_memory")}),
+        (_("Times"), {"fields": ("created", "connected_at", "last_seen", "closed_at", "close_reason")}),
+    )
+    readonly_fields = ("who", "liveness_badge", "last_run", "pending", "lease", "stored", "kept_in_memory")
+
+    class Media:
+        css = {"all": (CSS,)}
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """The user model's own name field; ids match from their beginning."""
+        username = get_user_model().USERNAME_FIELD
+        return (f"user__{username}", "script_app__slug", "script_app__title", "node", "id__istartswith")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Sessions come from visits."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ScriptSession | None = None) -> bool:
+        """Acts are actions, not forms."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScriptSession | None = None) -> bool:
+        """Only rows of sessions that are not live any more."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_live)
+
+    def has_rerun_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may rerun sessions."""
+        return self._may(request, "rerun")
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may stop runs."""
+        return self._may(request, "stop")
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may close sessions."""
+        return self._may(request, "close")
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Leaves alone what has come back to life since the question was asked."""
+        queryset.not_live().delete()
+
+    @admin.action(permissions=["rerun"], description=_("Rerun selected sessions"))
+    def rerun(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to run their script again."""
+        self.steer(request, queryset, "rerun")
+
+    @admin.action(permissions=["stop"], description=_("Stop the runs of selected sessions"))
+    def stop(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to stop the run they are in."""
+        self.steer(request, queryset, "stop")
+
+    @admin.action(permissions=["close"], description=_("Close selected sessions"))
+    def close(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
+        """Ask them to end."""
+        self.steer(request, queryset, "close")
+
+    def steer(self, request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str) -> None:
+        """Ask those among these sessions that can do it, log each, and say how many there were."""
+        log_text, message = STEERING[kind]
+        user_pk: Any = request.user.pk
+        with transaction.atomic():
+            chosen = list(queryset)
+            able = [session for session in chosen if session.may_be_asked_to(kind)]
+            asked = getattr(ScriptSession.objects.filter(pk__in=[session.pk for session in able]), kind)()
+            if able:
+                LogEntry.objects.log_actions(user_pk, able, CHANGE, str(log_text))
+        if asked:
+            self.message_user(request, message % asked, messages.SUCCESS)
+        if silent := len(chosen) - asked:
+            text = ngettext("%d session is not live any more.", "%d sessions are not live any more.", silent)
+            self.message_user(request, text % silent, messages.WARNING)
+
+    def get_urls(self) -> list[Any]:
+        """With the address that the buttons of the detail page post to."""
+        view = self.admin_site.admin_view(self.steer_view)
+        own = path("<uuid:session_id>/steer/<str:kind>/", view, name="scriptapps_scriptsession_steer")
+        return [own, *super().get_urls()]
+
+    def steer_view(self, request: HttpRequest, session_id: Any, kind: str) -> HttpResponse:
+        """One button of the detail page: POST only, back to where it was pressed."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if kind not in STEERING or not self.has_view_permission(request) or not self._may(request, kind):
+            raise PermissionDenied
+        self.steer(request, ScriptSession.objects.filter(pk=session_id), kind)
+        site = self.admin_site.name
+        return HttpResponseRedirect(reverse(f"{site}:scriptapps_scriptsession_change", args=[session_id]))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The detail page, with the buttons this person may press."""
+        session = self.get_object(request, object_id)
+        kinds = [kind for kind in STEERING if session and session.may_be_asked_to(kind) and self._may(request, kind)]
+        return super().change_view(request, object_id, form_url, {"steering": kinds, **(extra_context or {})})
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, below one line that counts all there are."""
+        return super().changelist_view(request, {"counts": count_sessions(), **(extra_context or {})})
+
+    @admin.display(description=_("user"), ordering="user")
+    def who(self, obj: ScriptSession) -> str:
+        """The user's name; "anonymous" for visitors who are not signed in."""
+        return obj.user.get_username() if obj.user else gettext("anonymous")
+
+    @admin.display(description=_("state"))
+    def liveness_badge(self, obj: ScriptSession) -> str:
+        """What is true now, as a coloured word."""
+        liveness = obj.liveness
+        return format_html('<span class="scriptapps-state" data-state="{}">{}</span>', liveness.value, liveness.label)
+
+    @admin.display(description=_("last run"), ordering="last_run_ms")
+    def last_run(self, obj: ScriptSession) -> str:
+        """Duration and outcome."""
+        if obj.last_run_ms is None:
+            return "–"
+        return f"{duration(obj.last_run_ms)} · {obj.last_outcome.replace('_', ' ').lower()}".rstrip(" ·")
+
+    @admin.display(description=_("connected"), ordering="connected_at")
+    def connected(self, obj: ScriptSession) -> str:
+        """When its viewer came, in the list's short form."""
+        return short_moment(obj.connected_at)
+
+    @admin.display(description=_("last seen"), ordering="last_seen")
+    def seen(self, obj: ScriptSession) -> str:
+        """When something was last heard from its viewer, in the list's short form."""
+        return short_moment(obj.last_seen)
+
+    @admin.display(description=_("asked for, not yet done"))
+    def pending(self, obj: ScriptSession) -> str:
+        """Requests that its process has not answered."""
+        open_requests = {
+            "rerun": obj.rerun_wanted > obj.rerun_done,
+            "stop": obj.stop_wanted > obj.stop_done,
+            "close": obj.close_wanted > 0 and obj.state != ScriptSession.State.CLOSED,
+        }
+        return ", ".join(gettext(kind) for kind, is_open in open_requests.items() if is_open) or "–"
+
+    def _may(self, request: HttpRequest, kind: str) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(kind, self.opts)}")
+
+
+def short_moment(moment: datetime | None) -> str:
+    """The time of day for what happened today, otherwise date and time; a dash for None."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    today = timezone.localtime().date() if timezone.is_aware(moment) else datetime.now().date()
+    return date_format(local, "H:i:s" if local.date() == today else "SHORT_DATETIME_FORMAT")
+
+
+def duration(milliseconds: float) -> str:
+    """`34 ms`, `2.1 s`, `3 min 5 s`."""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
