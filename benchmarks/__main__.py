@@ -33,9 +33,9 @@ def main(arguments: list[str]) -> int:
     plan = Plan(options.seconds, options.warm_up, options.rounds)
     results: list[Result] = []
     try:
-        with running_server(options.server, plan.people) as server:
+        with running_server(options.server, plan.people, options.store) as server:
             if not options.json:
-                print(f"{describe_machine(options.server)}\n\n{TITLES}\n{HEAD}")
+                print(f"{describe_machine(options)}\n\n{TITLES}\n{HEAD}")
             if options.profile:
                 urllib.request.urlopen(f"{server.url}/samples/begin/").close()
             for script in options.scripts:
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if options.json:
-        machine = {"machine": describe_machine(options.server), "load": os.getloadavg()}
+        machine = {"machine": describe_machine(options), "load": os.getloadavg()}
         print(json.dumps({**machine, "results": [result.as_dict() for result in results]}, indent=2))
     return 0
 
@@ -59,6 +59,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne")
+    parser.add_argument("--store", choices=("database", "none"), default="database", help="where session state is kept")
     parser.add_argument("--scripts", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
     parser.add_argument("--visitors", nargs="+", type=int, default=VISITORS, metavar="N", help="sessions at once")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
@@ -80,10 +81,11 @@ def line(result: Result) -> str:
     )
 
 
-def describe_machine(server: str) -> str:
+def describe_machine(options: argparse.Namespace) -> str:
     """What the figures depend on."""
     parts = [
-        f"{server} {metadata.version(server)}",
+        f"{options.server} {metadata.version(options.server)}",
+        f"state store: {options.store}",
         f"Python {platform.python_version()}",
         f"Django {metadata.version('django')}",
         f"{os.cpu_count()} cores",

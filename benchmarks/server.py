@@ -56,13 +56,14 @@ def command(server: str, port: int) -> list[str]:
 
 
 @contextmanager
-def running_server(server: str, people: int) -> Iterator[RunningServer]:
+def running_server(server: str, people: int, store: str = "database") -> Iterator[RunningServer]:
     """Start ``daphne`` or ``uvicorn`` on a fresh database; yields it. Raises ServerError."""
     with tempfile.TemporaryDirectory(prefix="scriptapps-bench-") as folder:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "benchmarks.site.settings",
             "BENCHMARK_FOLDER": folder,
+            "BENCHMARK_STORE": store,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
         }
         prepare = [sys.executable, "-m", "benchmarks.site.prepare", str(people)]

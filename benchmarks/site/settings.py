@@ -1,6 +1,7 @@
 """Settings of the measured site: production-like (DEBUG off), SQLite in a folder that is thrown away, no rate limits.
 
-Runs on: the server process. The harness names the folder in BENCHMARK_FOLDER.
+Runs on: the server process. The harness names the folder in BENCHMARK_FOLDER, the state store in
+BENCHMARK_STORE.
 """
 
 import os
@@ -57,7 +58,10 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/apps/"
 USE_TZ = True
 
+STORES = {"database": "scriptapps.store.DatabaseStateStore", "none": "benchmarks.site.no_store.NoStateStore"}
+
 SCRIPTAPPS = {
+    "STATE_STORE": {"BACKEND": STORES[os.environ.get("BENCHMARK_STORE", "database")]},
     "DIRS": [HERE / "scripts"],
     "PREHEAT": False,
     # Sessions of a scenario that is over must not weigh on the next one.

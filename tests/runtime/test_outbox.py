@@ -81,7 +81,7 @@ def test_an_acknowledgement_wakes_a_viewer_that_had_to_wait(tree, outbox, wakes)
     assert wakes == [0.0]
     assert len(drain(outbox).deltas) == 1
     outbox.acknowledge(10_000)
-    assert not outbox.is_waiting
+    assert outbox.waiting_since is None
 
 
 def test_bytes_on_the_way_are_limited(tree, outbox, monkeypatch):
