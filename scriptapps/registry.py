@@ -7,6 +7,7 @@ Invariant: text from a URL is only ever looked up among listed names, never join
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -56,6 +57,24 @@ class EffectiveApp:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A script in the cache. ``rivals`` are the files that would come before it if they existed."""
+
+    stamp: Stamp
+    script: Script
+    rivals: tuple[Path, ...]
+    dirs: tuple[Path, ...]
+
+    def is_current(self) -> bool:
+        """Whether the slug still means this very file with this content."""
+        return (
+            self.stamp == file_stamp(self.script.path)
+            and self.dirs == tuple(scriptapps_settings.DIRS)
+            and not any(rival.exists() for rival in self.rivals)
+        )
+
+
 class ScriptRegistry:
     """The script apps of this site. One instance per process, `registry`; it keeps only caches keyed by file stamp."""
 
@@ -63,24 +82,27 @@ class ScriptRegistry:
         # Guards both caches; nothing is read or compiled while it is held.
         self._lock = threading.Lock()
         self._headers: dict[Path, tuple[Stamp, ScriptHeader]] = {}
-        self._compiled: dict[str, tuple[Stamp, Script]] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def roots(self) -> list[Path]:
         """The existing folders searched, in order: SCRIPTAPPS["DIRS"], then `scripts/` of each installed app.
 
         An app's folder that is a Python package is left out: other tools keep programs in such folders.
         """
-        candidates = [Path(entry) for entry in scriptapps_settings.DIRS]
-        for app_config in apps.get_app_configs():
-            folder = Path(app_config.path) / "scripts"
-            if not is_package(folder):
-                candidates.append(folder)
         found: dict[Path, None] = {}
-        for candidate in candidates:
+        for candidate in self._candidates():
             resolved = candidate.resolve()
             if resolved.is_dir():
                 found.setdefault(resolved)
         return list(found)
+
+    @staticmethod
+    def _candidates() -> Iterator[Path]:
+        yield from scriptapps_settings.DIRS
+        for app_config in apps.get_app_configs():
+            folder = Path(app_config.path) / "scripts"
+            if not is_package(folder):
+                yield folder
 
     def find(self, slug: str) -> ScriptSource | None:
         """The script of this slug, or None. The first folder that has it wins."""
@@ -123,8 +145,8 @@ class ScriptRegistry:
         """
         with self._lock:
             cached = self._compiled.get(slug)
-        if cached and cached[0] == file_stamp(cached[1].path):
-            return cached[1]
+        if cached and cached.is_current():
+            return cached.script
         source = self.find(slug)
         if source is None:
             raise LookupError(f"no script app {slug!r}")
@@ -132,8 +154,12 @@ class ScriptRegistry:
         script = Script.from_file(source.path, source.root)
         if stamp is not None:
             with self._lock:
-                self._compiled[slug] = (stamp, script)
+                self._compiled[slug] = Compiled(stamp, script, self._rivals(source), tuple(scriptapps_settings.DIRS))
         return script
+
+    def _rivals(self, source: ScriptSource) -> tuple[Path, ...]:
+        before = itertools.takewhile(lambda folder: folder.resolve() != source.root, self._candidates())
+        return tuple(folder / source.path.name for folder in before)
 
     def effective(self, source: ScriptSource, row: ScriptApp | None = None) -> EffectiveApp:
         """What holds: the row's non-blank fields, then SCRIPTAPPS["APPS"], then the header, then the defaults."""

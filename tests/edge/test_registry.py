@@ -117,6 +117,19 @@ def test_scripts_are_compiled_once_per_version(folder):
     assert own.compile("orders") is not second
 
 
+def test_a_file_in_an_earlier_folder_takes_the_place_of_a_compiled_one(folder, settings, tmp_path):
+    own = ScriptRegistry()
+    first = tmp_path / "first"
+    settings.SCRIPTAPPS = {"DIRS": [first, folder.path]}
+    later = folder.write("orders.py", "x = 'later'\n")
+    assert own.compile("orders").path == later.resolve()
+    first.mkdir()
+    (first / "orders.py").write_text("x = 'first'\n")
+    assert own.compile("orders").source == "x = 'first'\n"
+    settings.SCRIPTAPPS = {"DIRS": [folder.path]}
+    assert own.compile("orders").source == "x = 'later'\n"
+
+
 def test_a_syntax_error_is_told_and_its_repair_is_seen(folder):
     own = ScriptRegistry()
     folder.write("orders.py", "x = (\n")
