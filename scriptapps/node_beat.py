@@ -7,6 +7,7 @@ longer be here is gone within ``REVALIDATE_SECONDS``.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,15 @@ from scriptapps.revalidation import Verdict, revalidate
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.sweep import sweep
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
 
+SWEEP_SECONDS = 900.0
+SWEEP_AT_ONCE = 5_000
 NEW_SECONDS = 10.0
 """A session younger than this may have a row that its page's transaction has not committed yet."""
 
@@ -42,6 +46,8 @@ class NodeBeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
         self._checked: dict[str, float] = {}
+        # Not at the start, when there is most to do, and not in all processes at the same time.
+        self._next_sweep = time.monotonic() + random.uniform(0.1, 1.0) * SWEEP_SECONDS
 
     def start(self) -> None:
         """Connect to the site's signals and begin to beat."""
@@ -86,6 +92,7 @@ class NodeBeat:
         self.apply_wanted(None)
         self._tidy()
         self.bus.renew()
+        self._sweep_when_due()
 
     @staticmethod
     def _save_again(session: LiveSession) -> None:
@@ -148,6 +155,23 @@ class NodeBeat:
             self.node.database.submit(self._revalidate_on_executor)
         else:
             self.node.steer(kind, ids)
+
+    def _sweep_when_due(self) -> None:
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            # Not on this thread: the leases must not wait for it.
+            self.node.database.submit(self._sweep_on_executor)
+
+    def _sweep_on_executor(self) -> None:
+        close_old_connections()
+        try:
+            report = sweep(limit=SWEEP_AT_ONCE)
+            if any(report.as_dict().values()):
+                logger.info("Swept: %s", ", ".join(f"{name} {count}" for name, count in report.as_dict().items()))
+        except Exception:
+            logger.exception("Sessions could not be swept; a later beat tries again")
+        finally:
+            close_old_connections()
 
     # -- identities ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What `manage.py` gains. Runs on: the command line."""

@@ -1,0 +1,126 @@
+"""Takes away what nobody will come back to: idle sessions with their state, state of closed ones, old rows.
+
+Runs on: the database executor of a node a few times per hour, or the command line. Invariant: a session that somebody
+looks at, or that comes back meanwhile, is left alone: every statement asks again. Two sweeps at once do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from scriptapps import signals
+from scriptapps.conf import scriptapps_settings
+from scriptapps.models import ScriptSession
+from scriptapps.store import get_state_store
+
+CHUNK = 500
+REASON = "nobody came back"
+CLOSED = ScriptSession.State.CLOSED
+
+
+@dataclass
+class SweepReport:
+    """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
+    stored values went, ``deleted`` rows; ``bytes`` is what the stored values came to."""
+
+    closed: int = 0
+    asked: int = 0
+    emptied: int = 0
+    deleted: int = 0
+    bytes: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """For JSON."""
+        return asdict(self)
+
+
+def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
+    """Take away what is due, at most ``limit`` sessions of each kind; only count it in a dry run."""
+    now = timezone.now()
+    report = SweepReport()
+    if dry_run:
+        idle, with_values = _unowned_idle(now), _with_values(_ended(now))
+        report.closed, report.asked = idle.count(), _owned_idle(now).count()
+        report.emptied, report.deleted = with_values.count(), _outdated(now).count()
+        report.bytes = sum(with_values.values_list("state_bytes", flat=True))
+        return report
+    # Its process ends sockets and runs; the row is closed by then, and emptied at the next sweep.
+    report.asked = _owned_idle(now).close()
+    for ids in _chunks(_unowned_idle(now), limit):
+        report.closed += _close(_unowned_idle(now), ids)
+    store = get_state_store()
+    for ids in _chunks(_with_values(_closed()), limit):
+        report.bytes += sum(_closed().filter(pk__in=ids).values_list("state_bytes", flat=True))
+        store.delete([str(key) for key in ids])
+        report.emptied += _closed().filter(pk__in=ids).update(state_keys=0, state_bytes=0, not_durable={})
+    for ids in _chunks(_outdated(now), limit):
+        # What a store keeps elsewhere goes first: without the row nobody would find it again.
+        store.delete([str(key) for key in ids])
+        _, counts = _outdated(now).filter(pk__in=ids).delete()
+        report.deleted += counts.get(ScriptSession._meta.label, 0)
+    return report
+
+
+def _close(idle: QuerySet[ScriptSession], ids: list[Any]) -> int:
+    """Close those that are still idle; returns how many."""
+    closed = 0
+    for row in idle.filter(pk__in=ids).select_related("script_app"):
+        fields = {"state": CLOSED, "closed_at": timezone.now(), "close_reason": REASON, "viewers": 0}
+        if idle.filter(pk=row.pk).update(node="", lease_expires=None, **fields):
+            closed += 1
+            signals.session_closed.send_robust(
+                sender=ScriptSession,
+                session_id=str(row.pk),
+                slug=row.script_app.slug,
+                user_id=row.user_id,
+                reason=REASON,
+            )
+    return closed
+
+
+def _chunks(rows: QuerySet[ScriptSession], limit: int | None) -> Iterator[list[Any]]:
+    """Primary keys in short lists, so that no transaction lasts long."""
+    ids = list(rows.order_by().values_list("pk", flat=True)[:limit])
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
+def _idle(now: Any) -> Any:
+    border = now - timedelta(seconds=scriptapps_settings.IDLE_CULL_SECONDS)
+    return ScriptSession.objects.exclude(state=CLOSED).filter(last_seen__lt=border)
+
+
+def _owned_idle(now: Any) -> Any:
+    """In a living process, without viewers."""
+    return _idle(now).live().filter(viewers=0, close_wanted=0)
+
+
+def _unowned_idle(now: Any) -> Any:
+    """Parked, or left behind by a process that is gone: until its last beat there may have been viewers."""
+    border = now - timedelta(seconds=scriptapps_settings.IDLE_CULL_SECONDS)
+    return _idle(now).not_live().filter(beat__lt=border)
+
+
+def _closed() -> Any:
+    return ScriptSession.objects.filter(state=CLOSED)
+
+
+def _ended(now: Any) -> Any:
+    """Closed, or closed by the sweep that is counted here."""
+    return ScriptSession.objects.filter(Q(state=CLOSED) | Q(pk__in=_unowned_idle(now).values("pk")))
+
+
+def _with_values(rows: Any) -> Any:
+    return rows.exclude(state_keys=0, state_bytes=0, state_ref="", not_durable={})
+
+
+def _outdated(now: Any) -> Any:
+    border = now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS)
+    since = Q(closed_at__lt=border) | Q(closed_at=None, beat__lt=border)
+    return _closed().filter(since)

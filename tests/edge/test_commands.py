@@ -1,0 +1,59 @@
+"""The management commands: what they print, and that they do what they say."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from scriptapps.models import ScriptApp, ScriptSession
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def forgotten() -> ScriptSession:
+    long_ago = timezone.now() - timedelta(days=3)
+    row = ScriptApp.objects.create(slug="orders")
+    return ScriptSession.objects.create(
+        script_app=row, node="", last_seen=long_ago, beat=long_ago, state_keys=2, state_bytes=2048
+    )
+
+
+def run(*arguments: str, **options) -> str:
+    output = StringIO()
+    call_command("scriptapps_sweep", *arguments, stdout=output, no_color=True, **options)
+    return output.getvalue()
+
+
+def test_sweeping(forgotten):
+    assert run().splitlines() == [
+        "Sessions that nobody came back to, closed: 1",
+        "Idle sessions whose process was asked to close them: 0",
+        "Closed sessions whose stored values were removed: 1 (2.0\xa0KB)",
+        "Rows of closed sessions removed: 0",
+    ]
+    forgotten.refresh_from_db()
+    assert (forgotten.state, forgotten.state_keys) == ("closed", 0)
+
+
+def test_a_dry_run(forgotten):
+    lines = run("--dry-run").splitlines()
+    assert lines[:2] == ["Dry run: nothing is changed.", "Sessions that nobody came back to, closed: 1"]
+    forgotten.refresh_from_db()
+    assert (forgotten.state, forgotten.state_keys) == ("idle", 2)
+
+
+def test_json_for_other_programs(forgotten):
+    counts = {"closed": 1, "asked": 0, "emptied": 1, "deleted": 0, "bytes": 2048}
+    assert json.loads(run("--json", "--dry-run")) == {"dry_run": True, **counts}
+    assert json.loads(run("--json")) == {"dry_run": False, **counts}
+    assert json.loads(run("--json")) == {"dry_run": False, **dict.fromkeys(counts, 0)}
+
+
+def test_silence(forgotten):
+    assert run(verbosity=0) == ""
+    forgotten.refresh_from_db()
+    assert forgotten.state == "closed"
