@@ -6,6 +6,7 @@ Runs on: the event loop of daphne, uvicorn or `manage.py runserver`.
 import os
 
 from django.core.asgi import get_asgi_application
+
 from scriptapps.routing import with_script_apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")

@@ -23,7 +23,7 @@ from scriptapps.drain import install_drain
 from scriptapps.errors import LeaseLostError, ProtocolError
 from scriptapps.handshake import Refused
 from scriptapps.models import SavedSnapshot
-from scriptapps.node import MOVED, get_node
+from scriptapps.node import MOVED, SERVER_STOPS, get_node
 from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL, decode_client_message, deflate_batch, to_json
 from scriptapps.runtime.client_messages import handle_message
@@ -38,8 +38,10 @@ protocol_logger = logging.getLogger("scriptapps.protocol")
 DEAD_AFTER_BEATS = 35 / 15
 ACK_SECONDS = 30.0
 ACK_LOOK_SECONDS = 5.0
-TAKE_OVER_TICK = 0.05
+TAKE_OVER_TICK, TAKE_OVER_LONGEST = 0.05, 1.0
 REFUSALS_ALLOWED = 20
+EARLY_MESSAGES = 100
+"""Messages that may wait until the page is there."""
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
 MAX_DELAY = 30.0
@@ -58,12 +60,15 @@ class ScriptConsumer(AsyncConsumer):
         self.session: LiveSession | None = None
         self.viewer: Viewer | None = None
         self.admitted: Any = None
+        self.early: list[schema.ClientMessage] = []
+        self.attaching: asyncio.Task[None] | None = None
         self.pump: asyncio.Task[None] | None = None
         self.wake = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
         self.ticket: Any = None
         self.last_heard = time.monotonic()
         self.broken = 0
+        self.is_closing = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One message after the other. Channels' own makes a task for each, to listen to a channel layer as well."""
@@ -141,9 +146,11 @@ class ScriptConsumer(AsyncConsumer):
 
     def leave(self) -> None:
         """The socket is gone: give back what it held. Losing a socket loses nothing else."""
-        if self.pump is not None:
-            self.pump.cancel()
-            self.pump = None
+        for task in (self.attaching, self.pump):
+            # One that closes the socket itself still has to say so.
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+        self.pump = None
         if self.session is not None and self.viewer is not None:
             self.session.detach(self.viewer)
             self.session = None
@@ -170,15 +177,26 @@ class ScriptConsumer(AsyncConsumer):
         kind = message.WhichOneof("kind")
         if not await self.may_go_on(FREE_COST if kind in ("ack", "ping") else 1.0):
             return
-        if self.session is None or self.viewer is None:
-            await self.attach(message)
-        elif kind == "save_snapshot":
-            if self.session.is_new(self.viewer, message.seq):
-                await self.save_snapshot(self.session, self.viewer, message.save_snapshot.title)
+        if self.attaching is None:
+            # Not awaited: while another process gives the session up, a socket that closes must be noticed.
+            self.attaching = self.loop.create_task(self.attach_or_close(message))
+        elif self.session is None or self.viewer is None:
+            self.early.append(message)
+            if len(self.early) > EARLY_MESSAGES:
+                await self.close(PROTOCOL_BROKEN)
         else:
-            if kind in CAUSES_RUN and self.viewer.outbox.expect():
-                self.wake_after(TICK_SECONDS)
-            handle_message(self.session, self.viewer, message, debug=settings.DEBUG)
+            await self.handle(self.session, self.viewer, message)
+
+    async def handle(self, session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
+        """Act on a message of an attached socket."""
+        kind = message.WhichOneof("kind")
+        if kind == "save_snapshot":
+            if session.is_new(viewer, message.seq):
+                await self.save_snapshot(session, viewer, message.save_snapshot.title)
+            return
+        if kind in CAUSES_RUN and viewer.outbox.expect():
+            self.wake_after(TICK_SECONDS)
+        handle_message(session, viewer, message, debug=settings.DEBUG)
 
     async def may_go_on(self, cost: float) -> bool:
         """Slow a flood down, so that nothing of it is lost; end one that does not end."""
@@ -198,26 +216,37 @@ class ScriptConsumer(AsyncConsumer):
         else:
             self.viewer.refuse(error.code, str(error))
 
-    async def attach(self, message: schema.ClientMessage) -> None:
-        """The first message of a socket: find or make the live session and show it."""
+    async def attach_or_close(self, message: schema.ClientMessage) -> None:
+        """The first message of a socket: show its page, or end it with a code that says why."""
         if message.WhichOneof("kind") != "attach" or message.attach.protocol_version != PROTOCOL_VERSION:
             await self.close(PROTOCOL_BROKEN)
             return
         try:
-            session = await self.on_executor(get_node().open, self.admitted)
-            while session is None:
-                # Another process still owns the session and has been asked for it.
-                await asyncio.sleep(TAKE_OVER_TICK)
-                session = await self.on_executor(get_node().open, self.admitted)
+            await self.attach(message)
         except LeaseLostError:
             # At the next handshake the browser learns that it has to begin anew.
             await self.close(MOVED)
+        except Exception:
+            if not get_node().draining:
+                logger.exception("Session of %s: the page could not be opened", self.slug)
+            await self.close(SERVER_STOPS)
+
+    async def attach(self, message: schema.ClientMessage) -> None:
+        """Find or make the live session and show it. Raises LeaseLostError when it was closed meanwhile."""
+        session = await self.on_executor(get_node().open, self.admitted)
+        pause = TAKE_OVER_TICK
+        while session is None:
+            # Another process still owns the session and has been asked for it.
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, TAKE_OVER_LONGEST)
+            session = await self.on_executor(get_node().open, self.admitted)
+        if self.ticket is None:
             return
         viewer = Viewer(wake=self.wake_from_any_thread, close_socket=self.close_from_any_thread)
         for other in [v for v in session.viewers if not v.read_only]:
             # A tab that reloads comes back before its old socket is gone.
             other.close_socket(4009, "continued elsewhere")
-        session.attach(viewer, message.attach.client_id[:64])
+        session.attach(viewer, message.attach.client_id[:64].replace("\0", ""))
         viewer.outbox.post(
             urgent=True,
             welcome=schema.Welcome(
@@ -229,7 +258,11 @@ class ScriptConsumer(AsyncConsumer):
                 read_only=viewer.read_only,
             ),
         )
-        self.session, self.viewer = session, viewer
+        self.viewer = viewer
+        while self.early:
+            # What comes meanwhile joins the end of the line.
+            await self.handle(session, viewer, self.early.pop(0))
+        self.session = session
         self.pump = self.loop.create_task(self.run_pump(session, viewer))
         self.watch_acknowledgements(viewer)
 
@@ -317,9 +350,14 @@ class ScriptConsumer(AsyncConsumer):
 
     async def close(self, code: int) -> None:
         """End the socket with a code that the browser understands."""
-        if self.ticket is not None:
-            self.leave()
+        if self.ticket is None or self.is_closing:
+            return
+        self.is_closing = True
+        try:
+            # First the frame, then the farewell: a process that ends waits until its sockets have left.
             await self.send({"type": "websocket.close", "code": code})
+        finally:
+            self.leave()
 
     def log(self, arrow: str, message: Any) -> None:
         """Messages as JSON when the logger ``scriptapps.protocol`` is at DEBUG."""

@@ -213,7 +213,7 @@ class Site:
     async def until(self, condition: Callable[[], Any]) -> None:
         """Look until the condition holds; it may query."""
         async with asyncio.timeout(LIMIT):
-            while not await sync_to_async(condition)():
+            while not await sync_to_async(condition)():  # noqa: ASYNC110
                 # Rows are written by a thread that tells nobody.
                 await asyncio.sleep(0.005)
 

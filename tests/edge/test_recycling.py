@@ -114,7 +114,7 @@ def test_where_memory_cannot_be_measured(dog, said, settings, monkeypatch):
 
 def test_an_event_loop_that_is_held(dog, said, monkeypatch):
     dumps: list[Any] = []
-    monkeypatch.setattr(recycling.faulthandler, "dump_traceback", lambda **options: dumps.append(options))
+    monkeypatch.setattr("faulthandler.dump_traceback", lambda **options: dumps.append(options))
     loop = FrozenLoop()
     dog.watch_loop(loop)
     for _ in range(LOOKS_PER_STALL):

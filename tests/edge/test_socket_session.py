@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
@@ -156,7 +157,9 @@ async def test_rerun_and_clear(site: Site, browser: Browser):
 
 
 async def test_stop_ends_an_endless_script_and_the_next_run_works(site: Site, browser: Browser):
-    site.folder.write("page.py", "from scriptapps import st\nif st.button('Spin'):\n    while True:\n        pass\nst.text('end')")
+    site.folder.write(
+        "page.py", "from scriptapps import st\nif st.button('Spin'):\n    while True:\n        pass\nst.text('end')"
+    )
     viewer = await browser.open()
     await viewer.click(viewer.widget("Spin"))
     await viewer.until(lambda: viewer.running)
@@ -336,7 +339,11 @@ async def test_a_viewer_that_never_acknowledges_gets_a_window_and_then_the_lates
         site.session(viewer).state["name"] = f"name {number}"
         site.session(viewer).request_rerun(RerunRequest("test"))
         runs = number + 2
-        await site.until(lambda runs=runs: site.session(viewer).runs >= runs)
+        await site.until(partial(_has_run, site, viewer, runs))
         assert len(outbox._in_flight) <= 32
     await viewer.until(lambda: viewer.texts() == ["name 49"])
     assert viewer.batches < 60
+
+
+def _has_run(site: Site, viewer: HeadlessViewer, times: int) -> bool:
+    return site.session(viewer).runs >= times
