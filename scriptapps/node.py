@@ -29,6 +29,7 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
 from scriptapps.runtime.engine import ThreadEngine
+from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions, Visitor
@@ -72,6 +73,8 @@ class ServerNode:
     def _changed(self, session: LiveSession) -> None:
         if not session.moved:
             self.rows.mark(session)
+            if session.state_of_life is LifecycleState.CLOSED:
+                self._closed(session)
         elif session.run is None and not self.draining:
             self.database.submit(self._release_lease, session)
 
@@ -228,18 +231,21 @@ class ServerNode:
 
     def close(self, session: LiveSession, code: int, reason: str) -> None:
         """End a session for good: sockets, run and row."""
+        session.close(code, reason)
+
+    def _closed(self, session: LiveSession) -> None:
+        # Whoever closed it: staff, the beat, or the page itself.
         with self._lock:
             self.unclaimed.pop(session.session_id, None)
-            if self.sessions.pop(session.session_id, None) is None:
+            if self.sessions.get(session.session_id) is not session:
                 return
-        session.close(code, reason)
-        self.rows.mark(session)
+            del self.sessions[session.session_id]
         signals.session_closed.send_robust(
             sender=ScriptSession,
             session_id=session.session_id,
             slug=session.slug,
             user_id=session.visitor.user_id,
-            reason=reason,
+            reason=session.close_reason,
         )
 
     def release(self, session: LiveSession, code: int = MOVED) -> None:
