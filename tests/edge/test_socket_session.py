@@ -13,6 +13,7 @@ from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION
 from scriptapps.protocol.values import to_value
 from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.testing.headless import HeadlessViewer
 from tests.live import LIMIT, Browser, Site, Viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
