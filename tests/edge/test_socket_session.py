@@ -13,7 +13,6 @@ from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION
 from scriptapps.protocol.values import to_value
 from scriptapps.runtime.run_queue import RerunRequest
-from scriptapps.testing.headless import HeadlessViewer
 from tests.live import LIMIT, Browser, Site, Viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -346,5 +345,5 @@ async def test_a_viewer_that_never_acknowledges_gets_a_window_and_then_the_lates
     assert viewer.batches < 60
 
 
-def _has_run(site: Site, viewer: HeadlessViewer, times: int) -> bool:
+def _has_run(site: Site, viewer: Viewer, times: int) -> bool:
     return site.session(viewer).runs >= times
