@@ -180,7 +180,7 @@ class ScriptConsumer(AsyncConsumer):
         if self.attaching is None:
             # Not awaited: while another process gives the session up, a socket that closes must be noticed.
             self.attaching = self.loop.create_task(self.attach_or_close(message))
-        elif self.session is None or self.viewer is None:
+        elif self.pump is None or self.session is None or self.viewer is None:
             self.early.append(message)
             if len(self.early) > EARLY_MESSAGES:
                 await self.close(PROTOCOL_BROKEN)
@@ -226,6 +226,11 @@ class ScriptConsumer(AsyncConsumer):
         except LeaseLostError:
             # At the next handshake the browser learns that it has to begin anew.
             await self.close(MOVED)
+        except asyncio.CancelledError:
+            # Either the socket has left, or the node has: its executor cancels what waits.
+            if self.ticket is not None and get_node().draining:
+                await self.close(SERVER_STOPS)
+            raise
         except Exception:
             if not get_node().draining:
                 logger.exception("Session of %s: the page could not be opened", self.slug)
@@ -258,11 +263,10 @@ class ScriptConsumer(AsyncConsumer):
                 read_only=viewer.read_only,
             ),
         )
-        self.viewer = viewer
+        self.session, self.viewer = session, viewer
         while self.early:
             # What comes meanwhile joins the end of the line.
             await self.handle(session, viewer, self.early.pop(0))
-        self.session = session
         self.pump = self.loop.create_task(self.run_pump(session, viewer))
         self.watch_acknowledgements(viewer)
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+MAX_PAGE_LOADS = 64
+"""Page loads of one session whose numbers are remembered, and stored with every commit."""
+
 
 class Inbox:
     """Event numbers by page load (``client_id``).
@@ -28,7 +31,12 @@ class Inbox:
             return True
         if seq <= self.seen.get(client_id, 0):
             return False
+        # The page load that acted last stands last, so that the first ones are those that nobody uses any more.
+        self.seen.pop(client_id, None)
         self.seen[client_id] = seq
+        for old in list(self.seen)[:-MAX_PAGE_LOADS]:
+            del self.seen[old]
+            self.acked.pop(old, None)
         return True
 
     def finish(self, seqs: Mapping[str, int]) -> None:

@@ -110,8 +110,11 @@ class WidgetStore:
 
     def _clicks_of_next_run(self) -> set[str]:
         # A click whose callback is atomic has a run of its own: what is committed with it is all that came before it.
+        # The second click of a button waits, and what came after it too: a run handles all events up to one number.
         taken: set[str] = set()
         for click in self.clicks:
+            if click.widget_id in taken:
+                return taken
             spec = self.specs.get(click.widget_id)
             if spec is not None and spec.atomic:
                 return taken or {click.widget_id}
