@@ -9,7 +9,7 @@ from scriptapps.deltas.container import Container
 from scriptapps.deltas.library import container_element
 from scriptapps.elements.markdown_html import label_parts
 from scriptapps.elements.sizes import Width, check_choice, wire_width
-from scriptapps.errors import ScriptControl
+from scriptapps.errors import ScriptControl, StopScript
 from scriptapps.protocol import schema
 
 State = Literal["running", "complete", "error"]
@@ -17,7 +17,7 @@ STATES = ("running", "complete", "error")
 
 
 class StatusContainer(Container):
-    """A container with ``update``. At the end of its ``with`` block it is complete, after an exception in error."""
+    """A container with ``update``. At the end of its ``with`` block it is complete, in error if the block was broken off."""
 
     __slots__ = ("_closed", "_message")
 
@@ -46,10 +46,12 @@ class StatusContainer(Container):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         super().__exit__(exc_type, exc, traceback)
-        is_control = exc_type is not None and issubclass(exc_type, ScriptControl)
-        if self._closed or is_control:
+        stopped = exc.reason if isinstance(exc, StopScript) else ""
+        # The run that follows draws it anew; a run that was stopped must not seem to go on.
+        is_followed = stopped == "SUPERSEDED" or (isinstance(exc, ScriptControl) and not stopped)
+        if self._closed or is_followed:
             return
-        self._message.state = "complete" if exc_type is None else "error"
+        self._message.state = "complete" if exc is None or stopped == "COMPLETED" else "error"
         self._show()
 
 

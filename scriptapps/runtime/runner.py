@@ -30,7 +30,7 @@ from scriptapps.runtime.widgets import WidgetSpec
 
 logger = logging.getLogger("scriptapps.runs")
 
-KEEP_OLD = frozenset({"SUPERSEDED", "ABANDONED", "NOT_COMPILED", "REFUSED"})
+KEEP_OLD = frozenset({"SUPERSEDED", "STOPPED", "DEADLINE", "ABANDONED", "NOT_COMPILED", "REFUSED"})
 """Outcomes after which elements that the run did not reach stay on the page."""
 
 NOT_SAVED = "The state of this page could not be saved; it lives on in this process only."

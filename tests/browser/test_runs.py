@@ -75,7 +75,10 @@ def test_the_demo_stops_too(visit: Visit) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("region", name="Notifications")).to_contain_text("Stopped")
     run_is_over(page)
+    # What was shown stays, also what the run had not come to; nothing pretends to be going on.
     expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("button", name="Work for ever")).to_be_visible()
+    expect(page.locator("script-app .spin")).to_have_count(0)
 
 
 def test_an_error_shows_where_it_happened(visit: Visit, site: SiteServer) -> None:

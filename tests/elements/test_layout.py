@@ -112,10 +112,11 @@ def test_status_tells_how_its_work_ended(page: Page) -> None:
         "with st.status('A') as a: a.text('x'); a.update(label='*B*', expanded=True)\n"
         "with st.status('C') as c: c.update(state='error')\n"
         "try:\n    with st.status('D'): 1 / 0\nexcept ZeroDivisionError: pass\n"
-        "st.status('E')"
+        "st.status('E')\n"
+        "with st.status('F'): st.stop()"
     )
     shown = [(view.props.label, view.props.state) for view in tester.find("status")]
-    assert shown == [("B", "complete"), ("C", "error"), ("D", "error"), ("E", "running")]
+    assert shown == [("B", "complete"), ("C", "error"), ("D", "error"), ("E", "running"), ("F", "complete")]
     assert tester.find("status")[0].props.label_html == "<em>B</em>"
     assert kinds(tester.find("status")[0]) == ["text"]
 
