@@ -87,6 +87,11 @@ def bar_chart(
     """
     message = _message("BAR", data, x, y, color, stack, x_label, y_label, height)
     message.horizontal = horizontal
+    if horizontal:
+        # Given titles belong to the axis where they stand, columns' names go where the columns go.
+        across, down = message.x_label, message.y_label
+        message.x_label = down if x_label is None else across
+        message.y_label = across if y_label is None else down
     return container.add("chart", message, width=wire_width(width, use_container_width=use_container_width))
 
 

@@ -117,7 +117,7 @@ def test_one_color_for_each_series() -> None:
 def test_a_chart_on_a_page(page: Page) -> None:
     tester = page("st.bar_chart({'x': ['a'], 'y': [1]}, x='x', y='y', horizontal=True, stack=False, color='#0a0')")
     [chart] = tester.find("chart")
-    assert (chart.props.x_label, chart.props.y_label, chart.props.stack) == ("x", "y", "none")
+    assert (chart.props.x_label, chart.props.y_label, chart.props.stack) == ("y", "x", "none")
     assert list(chart.props.colors) == ["#0a0"]
     assert chart.props.horizontal
 
