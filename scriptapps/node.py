@@ -155,8 +155,12 @@ class ServerNode:
             self.forget(live)
             live = None
         if live is not None:
+            is_somebody_else = live.visitor.user_id != visitor.user_id
             live.visitor = visitor
             ScriptSession.objects.filter(pk=live.session_id, user=None).update(user=visitor.user_id)
+            if is_somebody_else:
+                # A guest has signed in: the page is to show what it shows to this person.
+                live.request_rerun(RerunRequest("signed in"))
             return live
         if admitted.session_id in self.leaving:
             return None

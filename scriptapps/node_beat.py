@@ -218,6 +218,8 @@ class NodeBeat:
             if verdict is Verdict.OK:
                 self._checked[session.session_id] = now
             elif verdict is Verdict.CHECK_AGAIN:
+                # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
+                self._checked[session.session_id] = float("-inf")
                 for viewer in list(session.viewers):
                     viewer.close_socket(verdict.code, "sign-in changed")
             else:

@@ -110,7 +110,8 @@ class RowWriter:
             fields["connected_at"] = timezone.now()
         self._connected[session.session_id] = viewers
         if session.state_of_life is LifecycleState.CLOSED:
-            fields |= {"closed_at": timezone.now(), "close_reason": session.close_reason[:100]}
+            # Its sockets are on their way out; nothing is written after this.
+            fields |= {"viewers": 0, "closed_at": timezone.now(), "close_reason": session.close_reason[:100]}
             self._connected.pop(session.session_id, None)
             self._written.pop(session.session_id, None)
         rows = ScriptSession.objects.filter(pk=session.session_id, node=self.node.name)
