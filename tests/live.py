@@ -232,8 +232,6 @@ class Site:
 def site(folder: ScriptFolder, settings: Any, transactional_db: None) -> Iterator[Site]:
     """A site with the script app `page` for everybody who is signed in; beats and re-validation are quick."""
     settings.SCRIPTAPPS = {**settings.SCRIPTAPPS, "BEAT_SECONDS": 0.2, "REVALIDATE_SECONDS": 0.5}
-    # The suite's own address must not run out of sockets, and browsers hash passwords quickly.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     folder.write("page.py", PAGE)
     stop_node(0)
     consumers.budget.__init__()  # type: ignore[misc]
