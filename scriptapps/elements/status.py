@@ -17,7 +17,7 @@ STATES = ("running", "complete", "error")
 
 
 class StatusContainer(Container):
-    """A container with ``update``. At the end of its ``with`` block it is complete, in error if the block was broken off."""
+    """A container with ``update``. When its ``with`` block ends it is complete, in error if that was broken off."""
 
     __slots__ = ("_closed", "_message")
 
