@@ -80,7 +80,7 @@ async def test_who_changes_his_own_password_goes_on(site: Site, staff: User):
     viewer = await browser.open()
     fields = {"old_password": "staff", "new_password1": "x9!kfj2-long", "new_password2": "x9!kfj2-long"}
     response = await sync_to_async(browser.client.post)("/admin/password_change/", fields)
-    assert response.status_code == 302
+    assert response.status_code == 302, response.context["form"].errors
     assert await viewer.socket.closed() == CHECK_AGAIN
     assert (await browser.status(session=viewer.session_id))["resume"]
     again = await browser.open(session=viewer.session_id)
@@ -119,7 +119,7 @@ async def test_a_permission_lost_with_the_group(site: Site, browser: Browser, al
     group = await Group.objects.acreate(name="sales")
     await sync_to_async(group.permissions.add)(permission)
     await sync_to_async(alice.groups.add)(group)
-    await ends(site, await browser.open(), lambda: group.permissions.clear(), FORBIDDEN)
+    await ends(site, await browser.open(), group.permissions.clear, FORBIDDEN)
 
 
 async def test_a_lost_membership(site: Site, browser: Browser, alice: User):
