@@ -7,11 +7,11 @@ viewer sends counts once.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from scriptapps.deltas.observed_tree import VALUE
@@ -28,6 +28,7 @@ from scriptapps.runtime.shared_page import SharedPage
 from scriptapps.runtime.signal import Signal
 from scriptapps.runtime.state_journal import STATE, WIDGET, Name, StateChange, StateJournal
 from scriptapps.runtime.viewer import Viewer
+from scriptapps.runtime.widget_storage import read_widgets, widgets_to_store
 from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class LiveSession(SharedPage):
         self.moved = False
         self.signal = Signal()
         self.inbox = Inbox()
+        self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0
         self.chain = 0
@@ -254,9 +256,9 @@ class LiveSession(SharedPage):
     def restore(self, values: dict[Name, bytes], seqs: dict[str, int]) -> None:
         """Begin with what a store holds; before anything runs."""
         self.journal.restored(values, seqs)
-        self.state.restore({name: data for (space, name), data in values.items() if space == STATE})
-        widgets = {name: json.loads(data) for (space, name), data in values.items() if space == WIDGET}
-        self.widgets.current.update(widgets)
+        wires, keyed = read_widgets({name: data for (space, name), data in values.items() if space == WIDGET})
+        self.state.restore({name: data for (space, name), data in values.items() if space == STATE}, keyed)
+        self.widgets.current.update(wires)
         self.inbox.restored(seqs)
 
     def begin_as_copy(self, values: dict[Name, bytes]) -> None:
@@ -281,15 +283,10 @@ class LiveSession(SharedPage):
 
     def collect_change(self, run: RunContext) -> StateChange:
         """What has to be stored after this run. On the script thread."""
-        specs = self.widgets.specs
-        values = {
-            widget_id: wire
-            for widget_id, wire in self.widgets.current.items()
-            if widget_id not in specs or wire != specs[widget_id].default
-        }
         with self._lock:
             seqs = self.widgets.handled_seqs(run.seqs)
-        return self.journal.collect(self.state.stored_values(), values, seqs)
+        widgets = widgets_to_store(self.widgets, self.state.unplaced_widgets())
+        return self.journal.collect(self.state.stored_values(), widgets, seqs)
 
     # -- a run, on the script thread -------------------------------------------------------------------------------
 
@@ -376,6 +373,10 @@ class LiveSession(SharedPage):
         """A run reached its end: widgets that it did not place lose value and key."""
         with self._lock:
             self.widgets.end_run(run.registered, run.keys)
+            self.state.forget_unplaced()
+            # Callbacks run before the next run has a namespace: to them, __main__ is the one that they come from.
+            has_callbacks = any(spec.on_change is not None for spec in run.registered.values())
+            self.callbacks_main = run.main_module if has_callbacks else None
 
     def reset_widget(self, widget_id: str) -> None:
         """Give a widget its default value again, unless the browser sent a newer one."""

@@ -36,7 +36,7 @@ class MainModule(types.ModuleType):
 def _target(module: types.ModuleType) -> types.ModuleType:
     run = current_run.get(None)
     if run is not None:
-        return run.main_module
+        return (run.in_callbacks and run.session.callbacks_main) or run.main_module
     real: types.ModuleType = object.__getattribute__(module, "_scriptapps_real")
     return real
 

@@ -265,6 +265,9 @@ class _Execution:
         session = self.session
         if session.moved or (self.outcome == "SUPERSEDED" and not self.wants_rerun):
             return False
+        if self.wants_rerun and self.run.fired and self.run.clicks - self.run.fired:
+            # One click was handled and an older one may wait for the next run: that run stores both.
+            return False
         tell_lost(session)
         if session.options.commit is None:
             return True

@@ -24,12 +24,15 @@ class SessionState(MutableMapping[str, Any]):
     _widgets: WidgetStore
     _written_at: dict[str, int]
     _lost: dict[str, str]
+    _unplaced: dict[str, tuple[str, Stored | None]]
 
     def __init__(self, widgets: WidgetStore) -> None:
         object.__setattr__(self, "_values", {})
         object.__setattr__(self, "_widgets", widgets)
         object.__setattr__(self, "_written_at", {})
         object.__setattr__(self, "_lost", {})
+        # Restored values of keyed widgets, by key, until a run has placed the widget again.
+        object.__setattr__(self, "_unplaced", {})
 
     def __getitem__(self, key: str | int) -> Any:
         _safe_point()
@@ -38,6 +41,8 @@ class SessionState(MutableMapping[str, Any]):
             value = self._values[name]
             return value if type(value) is not Stored else self._read_stored(name, value)
         widget_id = self._widgets.keys.get(name)
+        if widget_id is None and name in self._unplaced:
+            return self._read_unplaced(name)
         if widget_id is None:
             raise KeyError(
                 f"st.session_state has no key {name!r}. Set it before it is read: "
@@ -66,23 +71,38 @@ class SessionState(MutableMapping[str, Any]):
     def __delitem__(self, key: str | int) -> None:
         _safe_point()
         name = str(key)
-        if name not in self._values and name not in self._widgets.keys:
+        if name not in self._names():
             raise KeyError(f"st.session_state has no key {name!r}.")
         self._values.pop(name, None)
-        widget_id = self._widgets.keys.pop(name, None)
+        unplaced = self._unplaced.pop(name, None)
+        widget_id = self._widgets.keys.pop(name, unplaced[0] if unplaced else None)
         if widget_id is not None:
             self._widgets.current.pop(widget_id, None)
 
     def __iter__(self) -> Iterator[str]:
         _safe_point()
-        return iter({**self._values, **self._widgets.keys})
+        return iter([name for name in self._names() if self._is_readable(name)])
 
     def __len__(self) -> int:
-        return len({**self._values, **self._widgets.keys})
+        return sum(self._is_readable(name) for name in self._names())
 
     def __contains__(self, key: object) -> bool:
         _safe_point()
-        return str(key) in self._values or str(key) in self._widgets.keys
+        return str(key) in self._names() and self._is_readable(str(key))
+
+    def _names(self) -> dict[str, Any]:
+        return {**self._values, **self._widgets.keys, **self._unplaced}
+
+    def _is_readable(self, name: str) -> bool:
+        """False for what was stored and cannot be read back, so that a script sets it anew like any missing key."""
+        value = self._values.get(name)
+        if type(value) is not Stored:
+            return True
+        try:
+            self._read_stored(name, value)
+        except KeyError:
+            return False
+        return True
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -110,13 +130,43 @@ class SessionState(MutableMapping[str, Any]):
 
     def take_assignment(self, name: str) -> Any:
         """What the script assigned to a widget's key since the widget was last placed, or MISSING; handed over once."""
-        value = self._values.pop(name, MISSING)
-        return value if type(value) is not Stored else decode_value(value.data)
+        if name in self._values and not self._is_readable(name):
+            return MISSING
+        return self._values.pop(name, MISSING)
 
-    def restore(self, values: dict[str, bytes]) -> None:
-        """Begin with what a store holds; each value is decoded when it is first read."""
-        self._values.clear()
+    def restore(self, values: dict[str, bytes], widgets: dict[str, tuple[str, bytes | None]] | None = None) -> None:
+        """Begin with what a store holds; each value is decoded when it is first read.
+
+        ``widgets`` are keyed widgets that had another value than their default: widget id and the script's value by
+        key, as far as it could be stored.
+        """
+        self.forget_values()
         self._values.update({name: Stored(data) for name, data in values.items()})
+        for name, (widget_id, data) in (widgets or {}).items():
+            self._unplaced[name] = (widget_id, None if data is None else Stored(data))
+
+    def unplaced_widgets(self) -> dict[str, tuple[str, bytes | None]]:
+        """Key and the script's value, still encoded, of restored widgets that no run has placed yet, by widget id."""
+        return {
+            widget_id: (name, None if stored is None else stored.data)
+            for name, (widget_id, stored) in self._unplaced.items()
+        }
+
+    def forget_unplaced(self) -> None:
+        """A run reached its end: keyed widgets that it did not place are gone."""
+        self._unplaced.clear()
+
+    def _read_unplaced(self, name: str) -> Any:
+        stored = self._unplaced[name][1]
+        try:
+            if stored is None:
+                raise NotDurableError("the widget's value is of a type that cannot be stored")
+            return decode_value(stored.data)
+        except NotDurableError as reason:
+            raise KeyError(
+                f"st.session_state[{name!r}] belongs to a widget that has not been placed since the page was restored, "
+                f"and cannot be read before: {reason}."
+            ) from None
 
     def _read_stored(self, name: str, stored: Stored) -> Any:
         try:
@@ -157,6 +207,7 @@ class SessionState(MutableMapping[str, Any]):
     def forget_values(self) -> None:
         """Forget everything that the script stored."""
         self._values.clear()
+        self._unplaced.clear()
 
     def stored_values(self) -> dict[str, Any]:
         """A copy of what the script stored itself, without widget values."""
