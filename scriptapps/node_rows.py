@@ -80,14 +80,14 @@ class RowWriter:
                 later.setdefault(session, self._written.get(session.session_id, 0.0) + ROW_SECONDS)
             closed = LifecycleState.CLOSED
             due = [s for s, at in later.items() if stopping or at <= now or s.state_of_life is closed]
+            close_old_connections()
             for session in due:
                 del later[session]
-            try:
-                close_old_connections()
-                for session in due:
+                try:
                     self._write(session)
-            except Exception:
-                logger.exception("Script sessions could not be written; the next change tries again")
+                except Exception:
+                    logger.exception("The row of session %s was not written; it is tried again", session.session_id)
+                    later[session] = now + ROW_SECONDS
         connections.close_all()
 
     def _wait(self, later: dict[LiveSession, float]) -> tuple[list[LiveSession], bool]:
