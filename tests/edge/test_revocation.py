@@ -76,6 +76,8 @@ async def test_a_change_that_no_signal_tells_is_found(site: Site, browser: Brows
 
 
 async def test_who_changes_his_own_password_goes_on(site: Site, staff: User):
+    staff.set_password("staff")
+    await staff.asave()
     browser = await site.browser(staff)
     viewer = await browser.open()
     fields = {"old_password": "staff", "new_password1": "x9!kfj2-long", "new_password2": "x9!kfj2-long"}
