@@ -7,6 +7,7 @@ place, in pieces, by renaming), counts once; what does not compile changes no pa
 from __future__ import annotations
 
 import hashlib
+import importlib
 import logging
 import threading
 from pathlib import Path
@@ -24,7 +25,7 @@ from scriptapps.errors import ScriptCompileError
 from scriptapps.node import ServerNode
 from scriptapps.registry import registry
 from scriptapps.runtime.live_session import LiveSession
-from scriptapps.runtime.modules import forget_modules, imported_files
+from scriptapps.runtime.modules import forget_modules, imported_files, loaded_modules
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.script import Script
 
@@ -113,16 +114,26 @@ class SourceWatcher(FileSystemEventHandler):
             return
         affected = [(session, hit) for session in self.node.select() if (hit := self._concerns(session, paths))]
         errors = {path: error for path in paths if (error := _compile_error(path))}
-        for root in {root for path in paths - set(errors) for root in self.roots if path.is_relative_to(root)}:
-            forget_modules(root)
-        for session, hit in affected:
-            error = next((errors[path] for path in hit if path in errors), "")
-            if error:
-                session.set_source_status(changed=True, error=error if self.node.options.show_tracebacks else "")
-            elif session.source_status.run_on_save:
-                session.request_rerun(RerunRequest("source changed"))
-            else:
-                session.set_source_status(changed=True)
+
+        def tell() -> None:
+            for session, hit in affected:
+                self._tell(session, next((errors[path] for path in hit if path in errors), ""))
+
+        importlib.invalidate_caches()
+        # Runs are waited for only where a module that is loaded has changed; a script is no module.
+        stale = [root for root in self.roots if not (paths - set(errors)).isdisjoint(loaded_modules(root).values())]
+        if stale:
+            forget_modules(*stale, meanwhile=tell)
+        else:
+            tell()
+
+    def _tell(self, session: LiveSession, error: str) -> None:
+        if error:
+            session.set_source_status(changed=True, error=error if self.node.options.show_tracebacks else "")
+        elif session.source_status.run_on_save:
+            session.request_rerun(RerunRequest("source changed"))
+        else:
+            session.set_source_status(changed=True)
 
     @staticmethod
     def _concerns(session: LiveSession, paths: set[Path]) -> set[Path]:
@@ -151,8 +162,8 @@ _watchers: dict[ServerNode, SourceWatcher] = {}
 
 
 def _node_started(sender: Any, node: ServerNode, **_: Any) -> None:
-    on_save = scriptapps_settings.RUN_ON_SAVE
-    if settings.DEBUG if on_save is None else on_save:
+    # Without run-on-save a changed source is still told, and may be run from the page.
+    if settings.DEBUG or scriptapps_settings.RUN_ON_SAVE:
         _watchers[node] = watcher = SourceWatcher(node)
         watcher.start()
 

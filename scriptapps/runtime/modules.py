@@ -10,7 +10,7 @@ import ast
 import sys
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -52,10 +52,15 @@ class ModuleGate:
             self._condition.notify_all()
 
     @contextmanager
-    def exclusive(self) -> Iterator[bool]:
-        """Held while modules are dropped. Yields False if runs went on for longer than ``EXCLUSIVE_WAIT``."""
+    def exclusive(self, meanwhile: Callable[[], None] = lambda: None) -> Iterator[bool]:
+        """Held while modules are dropped. Yields False if runs went on for longer than ``EXCLUSIVE_WAIT``.
+
+        ``meanwhile`` is called when no further run can begin, before waiting for those that go on.
+        """
         with self._condition:
             self._exclusive = True
+        meanwhile()
+        with self._condition:
             alone = self._condition.wait_for(lambda: not self._holds, EXCLUSIVE_WAIT)
         try:
             yield alone
@@ -139,17 +144,25 @@ def install_roots(roots: Sequence[Path]) -> None:
         sys.meta_path.insert(0, submodule_finder)
 
 
-def forget_modules(root: Path) -> list[str]:
-    """Drop the loaded modules under a root so that the next import reads them again. Returns their names."""
+def loaded_modules(root: Path) -> dict[str, Path]:
+    """The loaded modules under a root, by name, with their files."""
     prefix = str(root) + "/"
-    with run_gate.exclusive():
-        names = [
-            name
-            for name, module in list(sys.modules.items())
-            if isinstance(getattr(module, "__spec__", None), ModuleSpec)
-            and isinstance(module.__spec__.loader, _SafePointLoader)  # type: ignore[union-attr]
-            and str(getattr(module, "__file__", "")).startswith(prefix)
-        ]
+    return {
+        name: Path(str(module.__file__))
+        for name, module in list(sys.modules.items())
+        if isinstance(getattr(module, "__spec__", None), ModuleSpec)
+        and isinstance(module.__spec__.loader, _SafePointLoader)  # type: ignore[union-attr]
+        and str(getattr(module, "__file__", "")).startswith(prefix)
+    }
+
+
+def forget_modules(*roots: Path, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
+    """Drop the loaded modules under these roots so that the next import reads them again. Returns their names.
+
+    ``meanwhile`` is called when no further run can begin, before waiting for those that go on.
+    """
+    with run_gate.exclusive(meanwhile):
+        names = [name for root in roots for name in loaded_modules(root)]
         for name in names:
             del sys.modules[name]
     return names
