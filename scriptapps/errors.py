@@ -68,3 +68,7 @@ class NotDurableError(ScriptAppsError):
 
 class LeaseLostError(ScriptAppsError):
     """Another process has taken the session over; nothing of this one is stored any more."""
+
+
+class StoredStateGoneError(ScriptAppsError):
+    """A store does not hold any more what it was given of a session: it has to be written as a whole, or is lost."""

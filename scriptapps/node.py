@@ -21,7 +21,7 @@ from django.db import transaction
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import identity, lease, script_threads, signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.errors import LeaseLostError
+from scriptapps.errors import LeaseLostError, StoredStateGoneError
 from scriptapps.handshake import Admitted, resumable_row
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.node_beat import NodeBeat
@@ -174,7 +174,13 @@ class ServerNode:
         ScriptSession.objects.filter(pk=row.pk, user=None).update(user=visitor.user_id)
         session = self._make(admitted.session_id, visitor, admitted.source, admitted.effective)
         session.epoch, session.runs = epoch, row.runs
-        session.restore(self.store.load(admitted.session_id), row.seqs)
+        try:
+            values = self.store.load(admitted.session_id)
+        except StoredStateGoneError as error:
+            logger.error("Session %s begins anew: %s", admitted.session_id, error)
+            session.state.note_lost(str(error))
+            values = {}
+        session.restore(values, row.seqs)
         self._add(session)
         session.request_rerun(RerunRequest("restored"))
         return session

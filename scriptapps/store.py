@@ -18,6 +18,7 @@ from django.db import connections, router, transaction
 from django.utils.module_loading import import_string
 
 from scriptapps.conf import scriptapps_settings
+from scriptapps.errors import StoredStateGoneError
 from scriptapps.lease import fence
 from scriptapps.models import ScriptSession, SessionValue
 from scriptapps.runtime.state_journal import Name, StateChange
@@ -31,13 +32,17 @@ class BaseStateStore:
         self.options = options
 
     def load(self, session_id: str) -> dict[Name, bytes]:
-        """All stored values of a session; empty for one that has none."""
+        """All stored values of a session; empty for one that has none.
+
+        Raises StoredStateGoneError when it was given some and does not hold them any more.
+        """
         raise NotImplementedError
 
     def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
         """Make a change durable together with its event numbers.
 
-        Raises LeaseLostError and changes nothing when ``node`` and ``epoch`` do not own the session any more.
+        Raises LeaseLostError and changes nothing when ``node`` and ``epoch`` do not own the session any more;
+        StoredStateGoneError when the change is a difference to something that is not there any more.
         """
         raise NotImplementedError
 
@@ -104,29 +109,45 @@ class CacheStateStore(BaseStateStore):
         return caches[self.options.get("ALIAS", "default")]
 
     def load(self, session_id: str) -> dict[Name, bytes]:
-        reference = ScriptSession.objects.filter(pk=session_id).values_list("state_ref", flat=True).first()
-        text = self._cache().get(reference) if reference else None
-        if not text:
+        return self._read(self._reference(session_id))
+
+    @staticmethod
+    def _reference(session_id: str) -> str:
+        rows = ScriptSession.objects.using(write_alias()).filter(pk=session_id)
+        return rows.values_list("state_ref", flat=True).first() or ""
+
+    def _read(self, reference: str) -> dict[Name, bytes]:
+        if not reference:
             return {}
+        text = self._cache().get(reference)
+        if text is None:
+            raise StoredStateGoneError("the cache does not hold it any more")
         return {(space, name): base64.b64decode(data) for space, name, data in json.loads(text)}
 
     def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
         if not change.changed and not change.removed:
             fence(session_id, node, epoch, **row_fields(change))
             return
-        before = ScriptSession.objects.filter(pk=session_id).values_list("state_ref", flat=True).first()
-        values = {name: data for name, data in self.load(session_id).items() if name not in change.removed}
-        values |= change.changed
+        before = self._reference(session_id)
+        stored = {} if change.is_whole else self._read(before)
+        values = {name: data for name, data in stored.items() if name not in change.removed} | change.changed
         reference = f"scriptapps:{session_id}:{epoch}:{secrets.token_hex(8)}"
-        text = json.dumps([[*name, base64.b64encode(data).decode()] for name, data in values.items()])
-        self._cache().set(reference, text, self.options.get("TIMEOUT"))
+        self._write(reference, values)
         try:
             fence(session_id, node, epoch, state_ref=reference, **row_fields(change))
         except BaseException:
             self._cache().delete(reference)
             raise
         if before:
-            self._cache().delete(before)
+            # Inside an atomic callback the old entry holds until the callback's transaction is committed.
+            transaction.on_commit(lambda: self._cache().delete(before), using=write_alias())
+
+    def _write(self, reference: str, values: dict[Name, bytes]) -> None:
+        text = json.dumps([[*name, base64.b64encode(data).decode()] for name, data in values.items()])
+        self._cache().set(reference, text, self.options.get("TIMEOUT"))
+        if reference not in self._cache():
+            # Some caches drop in silence what is too large for them.
+            raise OSError(f"The cache did not take {len(text):,} characters of session state.")
 
     def delete(self, session_ids: Iterable[str]) -> None:
         rows = ScriptSession.objects.filter(pk__in=list(session_ids)).exclude(state_ref="")

@@ -17,7 +17,15 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from scriptapps.deltas.container import current_container
-from scriptapps.errors import LeaseLostError, RerunScript, ScriptApiError, ScriptCompileError, ScriptControl, StopScript
+from scriptapps.errors import (
+    LeaseLostError,
+    RerunScript,
+    ScriptApiError,
+    ScriptCompileError,
+    ScriptControl,
+    StopScript,
+    StoredStateGoneError,
+)
 from scriptapps.protocol import schema
 from scriptapps.runtime.error_report import describe_exception
 from scriptapps.runtime.live_session import LiveSession
@@ -278,7 +286,7 @@ class _Execution:
         for viewer in list(session.viewers):
             viewer.outbox.hurry()
         try:
-            session.options.commit(session, change)
+            change = self._commit(change)
         except LeaseLostError:
             logger.info("%s: session %s has passed to another process", session.slug, session.session_id)
             return False
@@ -289,6 +297,19 @@ class _Execution:
         tell_not_durable(session, change)
         session.journal.committed(change)
         return True
+
+    def _commit(self, change: StateChange) -> StateChange:
+        session = self.session
+        assert session.options.commit is not None
+        try:
+            session.options.commit(session, change)
+        except StoredStateGoneError:
+            logger.warning("%s: what was stored of session %s is gone; all of it is stored again",
+                           session.slug, session.session_id)  # fmt: skip
+            session.journal.restored({}, {})
+            change = session.collect_change(self.run)
+            session.options.commit(session, change)
+        return change
 
     def _settle_page(self) -> None:
         run, session = self.run, self.session
@@ -325,7 +346,8 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
 def tell_lost(session: LiveSession) -> None:
     """Say once which stored values could not be read back."""
     for key, reason in session.state.take_lost().items():
-        text = f"st.session_state[{key!r}] was stored and could not be read back: {reason}."
+        name = f"st.session_state[{key!r}]" if key else "st.session_state"
+        text = f"{name} was stored and could not be read back: {reason}."
         session.broadcast(errors=schema.Error(code="not_restored", message=text))
         logger.warning("%s: session %s: %s", session.slug, session.session_id, text)
 

@@ -178,6 +178,10 @@ class SessionState(MutableMapping[str, Any]):
         self._values[name] = value
         return value
 
+    def note_lost(self, reason: str) -> None:
+        """Everything that was stored is gone."""
+        self._lost[""] = reason
+
     def take_lost(self) -> dict[str, str]:
         """Keys that were stored and could not be read back, with the reason; told once."""
         lost = dict(self._lost)

@@ -47,6 +47,8 @@ class StateChange:
     size: int = 0
     keys: int = 0
     is_new: bool = False
+    # ``changed`` is all there is, not a difference: nothing is stored yet.
+    is_whole: bool = False
 
     def __bool__(self) -> bool:
         return self.is_new
@@ -79,7 +81,7 @@ class StateJournal:
 
     def collect(self, state: Mapping[str, Any], widgets: Mapping[str, Wire], seqs: Mapping[str, int]) -> StateChange:
         """What has to be written so that the store holds these values and event numbers."""
-        change = StateChange(seqs=dict(seqs))
+        change = StateChange(seqs=dict(seqs), is_whole=not self._digests)
         kept: set[Name] = set()
         for key, value in state.items():
             self._look((STATE, key), value, kept, change)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scriptapps.errors import StoredStateGoneError
 from scriptapps.protocol import schema
 from scriptapps.runtime.client_messages import handle_message
 from scriptapps.runtime.state_journal import Name, StateChange
@@ -291,3 +292,22 @@ def test_every_commit_is_a_state_to_go_on_from(stage, shelf, continued: Continue
         all_are_acknowledged(again, len(clicks))
         # Clicks of two buttons that wait together are handled in the script's order.
         assert sorted(again.texts[0]) == sorted(clicks)
+
+
+def test_a_store_that_lost_what_it_had_gets_everything_again(stage, shelf: Shelf) -> None:
+    lost: list[bool] = []
+
+    def commit(session: Any, change: StateChange) -> None:
+        if lost and not change.is_whole:
+            raise StoredStateGoneError("the cache was emptied")
+        shelf(session, change)
+
+    played = stage(COUNTER + "\n    st.session_state.setdefault('old', [1])", commit=commit).run()
+    played.viewer.click("Up")
+    played.rest()
+    shelf.values = {}
+    lost.append(True)
+    played.viewer.click("Up")
+    played.rest()
+    assert played.viewer.page.acked == 2
+    assert {name for _, name in shelf.values} == {"n", "old"}
