@@ -96,17 +96,18 @@ class SourceWatcher(FileSystemEventHandler):
                 if self._stopping:
                     return
                 changed, self._changed = self._changed, set()
+            digests = {path: digest for path in changed if (digest := _digest(path)) is not None}
+            with self._condition:
+                if self._changed:
+                    # Somebody wrote while we read: what we read may be half of it.
+                    self._changed |= changed
+                    continue
+            fresh = {path for path, digest in digests.items() if digest != self._hashes.get(path)}
+            self._hashes.update(digests)
             try:
-                self.files_changed({path for path in changed if self._is_new(path)})
+                self.files_changed(fresh)
             except Exception:
-                logger.exception("A change of %s could not be followed", ", ".join(map(str, changed)))
-
-    def _is_new(self, path: Path) -> bool:
-        digest = _digest(path)
-        if digest is None or digest == self._hashes.get(path):
-            return False
-        self._hashes[path] = digest
-        return True
+                logger.exception("A change of %s could not be followed", ", ".join(map(str, fresh)))
 
     def files_changed(self, paths: set[Path]) -> None:
         """Files under the roots have new content: run or tell the sessions they concern."""
