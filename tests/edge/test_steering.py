@@ -1,5 +1,7 @@
 """Steering from outside, and rows that tell the truth about sessions."""
 
+from functools import partial
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
@@ -30,6 +32,10 @@ async def browser(site: Site, alice: User):
     site.folder.write("page.py", SCRIPT)
     yield await site.browser(alice)
     await site.leave()
+
+
+def shows(viewer: Viewer, text: str) -> bool:
+    return viewer.texts() == [text]
 
 
 def rows(viewer: Viewer):
@@ -72,7 +78,7 @@ async def test_many_sessions_at_once(site: Site, browser: Browser, staff: User):
     mine, other = await browser.open(), await (await site.browser(staff)).open()
     assert await ScriptSession.objects.live().filter(script_app__slug="page").arerun() == 2
     for viewer in (mine, other):
-        await viewer.until(lambda viewer=viewer: viewer.texts() == ["runs=2"])
+        await viewer.until(partial(shows, viewer, "runs=2"))
 
 
 async def test_a_request_in_a_transaction_acts_after_the_commit_and_not_after_a_rollback(site: Site, browser: Browser):
@@ -188,7 +194,8 @@ async def test_sessions_of_a_node_that_ended_are_not_live(site: Site, browser: B
 async def test_a_row_that_could_not_be_written_is_written_later(site: Site, browser: Browser, monkeypatch):
     viewer = await browser.open()
     writer = site.node.rows
-    write, failed = writer._write, []
+    write = writer._write
+    failed: list[object] = []
 
     def broken(session):
         if len(failed) < 2:

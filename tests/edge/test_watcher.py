@@ -98,6 +98,8 @@ async def test_touching_a_file_runs_nothing(site: Site, browser: Browser, saves:
     site.folder.write("page.py", shows("one"))
     site.folder.write("page.py", shows("two"))
     await viewer.until(lambda: viewer.texts() == ["two"])
+    await viewer.settled()
+    assert saves.seen == [{"page.py"}]
     assert site.session(viewer).runs == 2
 
 
