@@ -1,0 +1,51 @@
+"""The benchmark harness measures what it says, with numbers so small that no figure is judged.
+
+Runs on: pytest; starts a real server on loopback.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--visitors", "2", "--seconds", "0.2", "--warm-up", "0.1", "--rounds", "1"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+
+def run(*arguments: str) -> str:
+    """What `python -m benchmarks` prints."""
+    command = [sys.executable, "-m", "benchmarks", *TINY, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+def test_it_measures_reruns_beside_the_floor(server: str) -> None:
+    answer = json.loads(run("--json", "--server", server))
+    results: dict[str, Any] = {result["script"]: result for result in answer["results"]}
+    assert {script: round(result["rerun"]["deltas"]) for script, result in results.items()} == {
+        "counter": 1,
+        "markdowns": 1,
+        "unchanged": 0,
+    }
+    for result in results.values():
+        assert result["visitors"] == 2
+        assert result["rerun"]["per_second"] > 0
+        assert result["floor"]["per_second"] > 0
+        assert result["floor"]["messages"] == pytest.approx(1, abs=0.2)
+        assert result["rerun"]["bytes"] < 400
+        assert result["ratios"].keys() == {"shown", "latency", "rate"}
+
+
+def test_it_prints_a_table_and_where_the_time_goes() -> None:
+    printed = run("--scripts", "counter", "--store", "none", "--profile")
+    assert "state store: none" in printed
+    assert any(line.startswith("counter") and "│" in line for line in printed.splitlines())
+    assert "MainThread" in printed
