@@ -170,9 +170,9 @@ async def test_a_paused_layer_does_not_fill_the_memory(bus, layer):
     for _ in range(MAX_WAITING * 2):
         bus.tell_others("wanted", ["a"])
     assert bus._waiting == MAX_WAITING
-    for _ in range(MAX_WAITING):
-        await layer.sent.get()
-    assert layer.sent.empty()
+    assert [await layer.sent.get() for _ in range(MAX_WAITING)]
+    await asyncio.wait([task for task in asyncio.all_tasks() if "NodeBus._send" in repr(task)])
+    assert (bus._waiting, layer.sent.empty()) == (0, True)
     bus.tell_others("wanted", ["b"])
     assert (await layer.sent.get())["ids"] == ["b"]
 
