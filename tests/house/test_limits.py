@@ -16,7 +16,7 @@ NAMELESS = {"core", "utils", "util", "helpers", "helper", "common", "lib", "base
 
 # path or path::name -> why it is longer.
 LONGER: dict[str, str] = {
-    "scriptapps/consumers.py::ScriptConsumer": "one socket from handshake to close, read in the order in which it happens",
+    "scriptapps/consumers.py::ScriptConsumer": "one socket from handshake to close, in the order in which it happens",
     "scriptapps/node.py::ServerNode": "opening, steering and ending of sessions share one lock and one table",
     "scriptapps/runtime/live_session.py::LiveSession": "one lock guards all of it: its users stand together",
 }
