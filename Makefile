@@ -3,6 +3,7 @@
 
 PORT ?= 8000
 PYTEST_ARGS ?=
+CLUSTER_ARGS ?=
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
@@ -12,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BUILD = $(BIN)/python -m buildsteps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench clean
+.PHONY: help run cluster test check generate bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +26,10 @@ run: $(VENV)/.installed-run  ## serve the demo site at PORT (8000)
 	@echo "  http://127.0.0.1:$(PORT)/"
 	@echo
 	@exec $(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
+
+cluster: $(VENV)/.installed-dev  ## serve it by two processes behind a balancer at PORT, with PostgreSQL and Redis
+	@$(BUILD)
+	@exec $(BIN)/python -m project.cluster --port $(PORT) $(CLUSTER_ARGS)
 
 test: check  ## run everything CI runs: make check, then the tests of the client and of the site
 	$(BUILD) npm test
