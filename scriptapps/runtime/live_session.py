@@ -127,29 +127,35 @@ class LiveSession(SharedPage):
     # -- events of the browser -------------------------------------------------------------------------------------
 
     def is_new(self, viewer: Viewer, seq: int) -> bool:
-        """Note an event's number; False for one that was seen before."""
+        """Note the number of an event other than a widget's; False for one that was seen before."""
         with self._lock:
             return self.inbox.note(viewer.client_id, seq)
 
     def receive_events(self, viewer: Viewer, events: schema.WidgetEvents, seq: int) -> None:
-        """Take over what a person did and run the script; what does not fit is answered, the rest counts."""
+        """Take over what a person did, once, and run the script; what does not fit is answered, the rest counts."""
         checked: list[tuple[str, Wire]] = []
+        refused: list[tuple[str, Exception]] = []
         for event in events.events:
             try:
                 wire = from_value(event.value)
                 self.widgets.check(event.widget_id, wire)
             except (InvalidWidgetValueError, ProtocolError) as error:
-                viewer.refuse("invalid_value", str(error), seq=seq)
-                self._show_own_value(viewer, event.widget_id)
+                refused.append((event.widget_id, error))
             else:
                 checked.append((event.widget_id, wire))
-        # Under the tree's lock, so that no run takes a value over and shows another one before it is shown.
+        # In one step with the number, so that no message calls an event seen whose value it does not have, and
+        # under the tree's lock, so that no run takes a value over and shows another one before it is shown.
         with self.tree.lock:
             with self._lock:
                 client = viewer.client_id
+                if not self.inbox.note(client, seq):
+                    return
                 shown = [pair for pair in checked if self.widgets.receive(*pair, client, seq)]
             for widget_id, wire in shown:
                 self.tree.set_value(widget_id, wire, origin=viewer.outbox)
+        for widget_id, error in refused:
+            viewer.refuse("invalid_value", str(error), seq=seq)
+            self._show_own_value(viewer, widget_id)
         if checked:
             self.request_rerun(RerunRequest("widget"))
         else:

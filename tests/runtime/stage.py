@@ -109,7 +109,6 @@ class StageViewer:
         for node, value in events:
             wire = value if isinstance(value, schema.Value) else to_value(value)
             message.events.add(widget_id=node.widget_id).value.CopyFrom(wire)
-        assert self.stage.session.is_new(self.viewer, self.seq)
         self.stage.session.receive_events(self.viewer, message, self.seq)
         return self.seq
 
