@@ -68,6 +68,26 @@ describe("a live page", () => {
     expect(FakeSocket.last.kinds().filter((kind) => kind === "requestSnapshot")).toHaveLength(2);
   });
 
+  it("shows the old page until a server that came back has finished its first run", async () => {
+    await attach();
+    const shown = page.tree.find(3);
+    const empty = { ...snapshot(), roots: [node(1, { kind: "root" })], runId: "", running: true };
+    FakeSocket.last.say({ batch: 2, snapshot: empty });
+    FakeSocket.last.say({ batch: 3, deltas: [insert(1, 0, node(9))] });
+    expect(page.tree.find(3)).toBe(shown);
+    expect(page.running.value).toBe(true);
+    expect(FakeSocket.last.kinds()).not.toContain("requestSnapshot");
+    FakeSocket.last.say({
+      batch: 4,
+      runFinished: { runId: "r2", outcome: Outcome.COMPLETED, durationMs: 1, message: "" },
+    });
+    expect(FakeSocket.last.kinds()).toContain("requestSnapshot");
+    FakeSocket.last.say({ batch: 5, snapshot: snapshot() });
+    expect(page.tree.find(3)).toBe(shown);
+    FakeSocket.last.say({ batch: 6, deltas: [insert(1, 0, node(9))] });
+    expect(page.tree.find(9)).toBeTruthy();
+  });
+
   it("keeps a value younger than what the server has seen", async () => {
     await attach();
     page.values.setLocal("w", { $case: "text", value: "b" });

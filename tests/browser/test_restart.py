@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.site_server import SiteServer
 from tests.browser.visitor import metric, run_is_over
+from tests.browser.watching import Watching
 
 # What a browser prints while there is nobody at the other end.
 GONE = ["ERR_CONNECTION_REFUSED", "WebSocket connection to", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
@@ -63,3 +64,34 @@ def test_what_is_done_meanwhile_is_sent_when_the_server_is_back(visit: Visit, se
     reconnected(page)
     expect(metric(page, "Price")).not_to_have_text(before)
     expect(page.get_by_role("checkbox", name="Express")).to_be_checked()
+
+
+TYPED = """
+from scriptapps import st
+
+st.title("Typed")
+st.text_input("Note")
+with st.form("person"):
+    st.text_input("Name")
+    st.form_submit_button("Send")
+"""
+
+
+def test_a_restart_does_not_disturb_somebody_who_types(visit: Visit, server: SiteServer) -> None:
+    server.script("typed_at_restart", TYPED)
+    alice = visit("alice", fresh=True)
+    alice.allowed += GONE
+    page = alice.open("typed_at_restart")
+    page.get_by_role("textbox", name="Name").fill("a draft")
+    note = page.get_by_role("textbox", name="Note")
+    note.press_sequentially("half a")
+    watching = Watching(page)
+    server.stop()
+    expect(page.get_by_text("Reconnecting")).to_be_visible()
+    server.start()
+    reconnected(page)
+    expect(note).to_be_focused()
+    page.keyboard.type(" text")
+    expect(note).to_have_value("half a text")
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("a draft")
+    assert watching.lost == []

@@ -60,6 +60,7 @@ export class LivePage implements PageState {
   #lastBatch = 0;
   #seenSeq = 0;
   #resyncing = false;
+  #awaitsRun = false;
   #toastIds = 0;
 
   constructor(readonly settings: PageSettings) {
@@ -219,9 +220,14 @@ export class LivePage implements PageState {
   }
 
   #takeSnapshot(snapshot: Snapshot): void {
-    this.#resyncing = false;
-    this.tree.applySnapshot(snapshot.roots);
-    this.config.value = snapshot.pageConfig;
+    // A server that has just come back knows no page before the end of its first run: what is shown stays till then.
+    const isEmpty = !snapshot.runId && !snapshot.roots.some((root) => root.children.length);
+    this.#awaitsRun = isEmpty && this.tree.roots.peek().some((root) => root.children.peek().length);
+    this.#resyncing = this.#awaitsRun;
+    if (!this.#awaitsRun) {
+      this.tree.applySnapshot(snapshot.roots);
+      this.config.value = snapshot.pageConfig;
+    }
     this.running.value = snapshot.running;
     this.stale.value = false;
   }
@@ -244,6 +250,10 @@ export class LivePage implements PageState {
 
   #runFinished({ outcome, message }: RunFinished): void {
     this.running.value = false;
+    if (this.#awaitsRun) {
+      this.#resyncing = false;
+      this.#resync();
+    }
     if (outcome === Outcome.STOPPED) this.notify(message || t("outcome_stopped"));
     else if (outcome === Outcome.DEADLINE) this.notify(message || t("outcome_deadline"), true);
     else if (outcome === Outcome.ABANDONED) this.notify(message || t("outcome_abandoned"), true);
