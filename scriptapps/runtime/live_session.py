@@ -153,8 +153,8 @@ class LiveSession(SharedPage):
                 shown = [pair for pair in checked if self.widgets.receive(*pair, client, seq)]
             for widget_id, wire in shown:
                 self.tree.set_value(widget_id, wire, origin=viewer.outbox)
-        for widget_id, error in refused:
-            viewer.refuse("invalid_value", str(error), seq=seq)
+        for widget_id, problem in refused:
+            viewer.refuse("invalid_value", str(problem), seq=seq)
             self._show_own_value(viewer, widget_id)
         if checked:
             self.request_rerun(RerunRequest("widget"))

@@ -188,7 +188,7 @@ async def test_hints_are_sent_on_the_servers_loop_and_may_fail(bus, layer):
         finally:
             sent.set()
 
-    layer.group_send = send  # type: ignore[method-assign]
+    layer.group_send = send
     layer.refuse = ChannelFull()
     await asyncio.to_thread(bus.tell_others, "wanted", ["a"])
     await sent.wait()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,28 +55,48 @@ def servers(tmp_path: Path, empty_site: Path, request: pytest.FixtureRequest) ->
     yield from _servers(environment(SQLITE_PATH=str(path)), tmp_path)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[MakeServer]:
-    """Like `servers`, on PostgreSQL and Redis."""
-    import psycopg
-
+def cluster_environment(database: str) -> dict[str, str]:
+    """What a server on PostgreSQL and Redis gets to know."""
     address = urlsplit(os.environ["SCRIPTAPPS_TEST_POSTGRES"])
-    name = f"scriptapps_faults_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(os.environ["SCRIPTAPPS_TEST_POSTGRES"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
-    site = environment(
+    return environment(
         DATABASE="postgres",
         PGHOST=address.hostname or "127.0.0.1",
         PGPORT=str(address.port or 5432),
         PGUSER=address.username or "postgres",
         PGPASSWORD=address.password or "",
-        PGDATABASE=name,
+        PGDATABASE=database,
         REDIS_URL=os.environ["SCRIPTAPPS_TEST_REDIS"],
     )
-    prepare(site)
-    yield from _servers(site, tmp_path)
+
+
+@contextmanager
+def database(template: str = "template1") -> Iterator[str]:
+    """A database of its own on the server for tests."""
+    import psycopg
+
+    name = f"scriptapps_faults_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(os.environ["SCRIPTAPPS_TEST_POSTGRES"], autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield name
+    finally:
+        with psycopg.connect(os.environ["SCRIPTAPPS_TEST_POSTGRES"], autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def empty_cluster() -> Iterator[str]:
+    """A database with tables and people, made once."""
+    with database() as name:
+        prepare(cluster_environment(name))
+        yield name
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, empty_cluster: str) -> Iterator[MakeServer]:
+    """Like `servers`, on PostgreSQL and Redis."""
+    with database(empty_cluster) as name:
+        yield from _servers(cluster_environment(name), tmp_path)
 
 
 def _servers(site: dict[str, str], folder: Path) -> Iterator[Any]:
@@ -88,4 +110,4 @@ def _servers(site: dict[str, str], folder: Path) -> Iterator[Any]:
     for server in made:
         server.end()
         # Shown by pytest with a test that failed.
-        print(f"--- {server.kind} at {server.port}\n{server.text()}")
+        sys.stderr.write(f"--- {server.kind} at {server.port}\n{server.text()}\n")

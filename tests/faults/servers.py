@@ -6,7 +6,6 @@ Runs on: pytest. Invariant: nothing outlives its test; a wait ends by its condit
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -210,5 +209,5 @@ async def shows(viewer: HeadlessViewer, text: str) -> None:
 async def until(condition: Callable[[], Any]) -> None:
     """Ask again until it holds; what is asked is another process, which tells nobody."""
     async with asyncio.timeout(LIMIT):
-        while not await asyncio.to_thread(condition):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -1,11 +1,12 @@
 """The demo site with scripts of its own, for servers that are started and killed. Runs on: the servers."""
 
 from pathlib import Path
+from typing import Any
 
 from project.settings import *  # noqa: F403
 from project.settings import SCRIPTAPPS as GIVEN
 
-SCRIPTAPPS = {
+SCRIPTAPPS: dict[str, Any] = {  # type: ignore[no-redef]
     **GIVEN,
     "DIRS": [Path(__file__).parent / "scripts"],
     "BEAT_SECONDS": 1,
