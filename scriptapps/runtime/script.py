@@ -9,6 +9,7 @@ import ast
 import hashlib
 import linecache
 import os
+import threading
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from types import CodeType
 
 from scriptapps.errors import ScriptCompileError
 from scriptapps.runtime.safe_points import inject_safe_points
+
+# Guards trees on their way into and out of CPython, which counts their depth once for all threads of an interpreter and
+# raises SystemError when two of them are counted together (3.11.7: "AST constructor recursion depth mismatch").
+_ast_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ def compile_with_safe_points(source: str, filename: str) -> CodeType:
     Raises ScriptCompileError with file, line and caret.
     """
     try:
-        tree = ast.parse(source, filename)
-        return compile(inject_safe_points(tree), filename, "exec", dont_inherit=True)
+        with _ast_lock:
+            tree = ast.parse(source, filename)
+            return compile(inject_safe_points(tree), filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise ScriptCompileError(describe_syntax_error(error)) from error
     except (ValueError, RecursionError, MemoryError) as error:  # MemoryError: nested too deeply for the parser
