@@ -45,7 +45,7 @@ EARLY_MESSAGES = 100
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
 MAX_DELAY = 30.0
-TOO_SLOW, PROTOCOL_BROKEN = 4013, 4400
+TOO_SLOW, PROTOCOL_BROKEN, FAULT = 4013, 4400, 1011
 CAUSES_RUN = frozenset({"widget_events", "rerun"})
 
 budget = Budget()
@@ -267,6 +267,8 @@ class ScriptConsumer(AsyncConsumer):
         while self.early:
             # What comes meanwhile joins the end of the line.
             await self.handle(session, viewer, self.early.pop(0))
+        if self.ticket is None:
+            return
         self.pump = self.loop.create_task(self.run_pump(session, viewer))
         self.watch_acknowledgements(viewer)
 
@@ -312,7 +314,16 @@ class ScriptConsumer(AsyncConsumer):
         self.wake.set()
 
     async def run_pump(self, session: LiveSession, viewer: Viewer) -> None:
-        """Send batches as they become due."""
+        """Send batches as they become due. A fault ends the socket: a page must not look alive and stand still."""
+        try:
+            await self.send_batches(session, viewer)
+        except Exception:
+            if self.ticket is not None:
+                logger.exception("Session of %s: its socket could not be served", self.slug)
+                self.loop.create_task(self.close(FAULT))
+
+    async def send_batches(self, session: LiveSession, viewer: Viewer) -> None:
+        """Wait for batches and send them, for ever."""
         while True:
             await self.wake.wait()
             self.wake.clear()

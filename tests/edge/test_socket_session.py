@@ -310,6 +310,20 @@ async def test_one_sockets_fault_closes_that_socket_only(site: Site, browser: Br
     assert site.session(fine).viewers
 
 
+async def test_a_socket_that_cannot_be_served_is_closed_and_the_session_lives(site: Site, browser: Browser):
+    viewer = await browser.open()
+    [inside] = site.session(viewer).viewers
+
+    def drain(seqs):
+        raise RuntimeError("a batch that cannot be composed")
+
+    inside.outbox.drain = drain
+    await viewer.send(event=True, rerun=schema.Rerun())
+    assert await viewer.socket.closed() == 1011
+    again = await browser.open(session=viewer.session_id)
+    assert again.texts() == ["n=0 runs=2 user=alice"]
+
+
 # -- looking at the wire -----------------------------------------------------------------------------------------------
 
 
