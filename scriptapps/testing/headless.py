@@ -48,13 +48,18 @@ class HeadlessNode:
 
 
 class HeadlessViewer:
-    """One socket's view. ``batches`` and ``bytes_received`` count what came, ``deltas`` what the last wait brought."""
+    """One page load's view, over one socket after the other.
+
+    ``batches`` and ``bytes_received`` count what came, ``deltas`` what the last wait brought. ``unacked`` are the
+    events that the server has not finished, by number: they are sent again after a ``reconnect``.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.client_id = uuid.uuid4().hex
         self.seq = 0
         self.acked = 0
+        self.unacked: dict[int, bytes] = {}
         self.nodes: dict[int, HeadlessNode] = {}
         self.roots: list[HeadlessNode] = []
         self.welcome: Any = None
@@ -76,13 +81,31 @@ class HeadlessViewer:
             await self.receive()
         return self
 
+    async def reconnect(self, transport: Transport) -> HeadlessViewer:
+        """Go on over another socket, as a page does: the same page load, everything unfinished again, in order."""
+        session_id = self.welcome.session_id if self.welcome is not None else ""
+        self.transport = transport
+        self.welcome, self.roots, self.running = None, [], False
+        self.finished.clear()
+        await self.attach()
+        if session_id not in ("", self.welcome.session_id):
+            # Another session: what was meant for the old one is void.
+            self.unacked.clear()
+        for data in list(self.unacked.values()):
+            await self.transport.send(data)
+        return self
+
     async def send(self, *, event: bool = False, **kind: Any) -> int:
         """Send one message; an event gets the next number, which is returned."""
         if event:
             self.seq += 1
-        message = schema.ClientMessage(seq=self.seq if event else 0, **kind)
-        await self.transport.send(message.SerializeToString())
-        return self.seq if event else 0
+        seq = self.seq if event else 0
+        data: bytes = schema.ClientMessage(seq=seq, **kind).SerializeToString()
+        if event:
+            # Kept before it is sent: a socket may break in the middle.
+            self.unacked[seq] = data
+        await self.transport.send(data)
+        return seq
 
     async def set_value(self, node: HeadlessNode, wire: Wire) -> int:
         """What a person does to a widget. Returns the event's number."""
@@ -124,6 +147,8 @@ class HeadlessViewer:
     def apply(self, message: Any) -> None:
         """Apply one ServerMessage."""
         self.acked = max(self.acked, message.acked_seq)
+        for seq in [seq for seq in self.unacked if seq <= self.acked]:
+            del self.unacked[seq]
         if message.HasField("welcome"):
             self.welcome = message.welcome
         if message.HasField("snapshot"):

@@ -6,10 +6,7 @@ Invariant: nothing but bytes passes from one to the other.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +14,6 @@ import pytest
 from scriptapps.errors import StoredStateGoneError
 from scriptapps.protocol import schema
 from scriptapps.runtime.client_messages import handle_message
-from scriptapps.runtime.script import Script
 from scriptapps.runtime.state_journal import Name, StateChange
 from tests.runtime.stage import Stage
 
@@ -315,20 +311,3 @@ def test_a_store_that_lost_what_it_had_gets_everything_again(stage, shelf: Shelf
     played.rest()
     assert played.viewer.page.acked == 2
     assert {name for _, name in shelf.values} == {"n", "old"}
-
-
-@pytest.fixture
-def quick_switches() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def test_scripts_of_many_sessions_compile_at_once(tmp_path: Path, quick_switches: None) -> None:
-    """CPython's own count of the depth of a tree is not per thread; a process that restores many sessions met that."""
-    source = "\n".join(f"def f{n}(x):\n    for y in [[[x + {n}]]]:\n        g((y, {{1: [y]}}))" for n in range(60))
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: Script.from_source(source, tmp_path / "s.py"), range(100)))
-    assert len({script.version for script in made}) == 1

@@ -1,0 +1,30 @@
+"""The demo site with the scripts and the store of the fault tests. Runs on: servers of the fault tests.
+
+The environment sets LEASE_SECONDS, STOP_GRACE and DRAIN_SECONDS.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from project.settings import *  # noqa: F403
+from project.settings import INSTALLED_APPS as APPS
+from project.settings import SCRIPTAPPS as DEMO
+
+# daphne's app makes an event loop when it is imported, which no two processes may share.
+INSTALLED_APPS = [name for name in APPS if name != "daphne"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+_CHANGED: dict[str, Any] = {
+    "DIRS": [Path(__file__).parent / "scripts"],
+    "STATE_STORE": {"BACKEND": "tests.site.faulty_store.DyingStateStore"},
+    "BEAT_SECONDS": 0.5,
+    "REVALIDATE_SECONDS": 60,
+    "LEASE_SECONDS": float(os.environ.get("LEASE_SECONDS", "30")),
+    "DRAIN_SECONDS": float(os.environ.get("DRAIN_SECONDS", "10")),
+    "SCRIPT_STOP_GRACE": 0.5,
+    "SOCKETS_PER_USER": 500,
+    "SOCKETS_PER_ADDRESS": 500,
+    "MESSAGES_PER_SECOND": 10_000,
+    "MESSAGE_BURST": 10_000,
+}
+SCRIPTAPPS = {**DEMO, **_CHANGED}
