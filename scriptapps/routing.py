@@ -7,6 +7,7 @@ the two addresses of ``health`` are ours; every other scope goes to the applicat
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -84,7 +85,11 @@ async def _lifespan(receive: Any, send: Any) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            stop_node()
+            try:
+                # Giving leases back asks the database, which must not be done on the event loop.
+                await asyncio.to_thread(stop_node)
+            except Exception:
+                logger.exception("The node could not end in good order")
             await send({"type": "lifespan.shutdown.complete"})
             exit_if_recycled()
             return
