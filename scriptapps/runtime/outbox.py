@@ -92,12 +92,6 @@ class Outbox:
             self._has_message = True
             self._arm(0.0 if urgent else TICK_SECONDS)
 
-    def hurry(self) -> None:
-        """Send at once what would be gathered for a moment longer."""
-        with self.tree.lock:
-            if self._has_work() or self._armed is not None:
-                self._arm(0.0)
-
     def post_snapshot(self, build: Callable[[], schema.Snapshot]) -> None:
         """The next message begins with the whole page; ``build`` is called now, under the lock."""
         with self.tree.lock:
