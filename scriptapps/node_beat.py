@@ -33,6 +33,8 @@ logger = logging.getLogger("scriptapps.node")
 
 SWEEP_SECONDS = 900.0
 SWEEP_AT_ONCE = 5_000
+DOUBT_SECONDS = 1.0
+"""A password that changed ends a session only if it still looks so after this long."""
 NEW_SECONDS = 10.0
 """A session younger than this may have a row that its page's transaction has not committed yet."""
 
@@ -46,6 +48,7 @@ class NodeBeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
         self._checked: dict[str, float] = {}
+        self._doubts: dict[str, float] = {}
         # Not at the start, when there is most to do, and not in all processes at the same time.
         self._next_sweep = time.monotonic() + random.uniform(0.1, 1.0) * SWEEP_SECONDS
 
@@ -217,15 +220,36 @@ class NodeBeat:
         for session, verdict in verdicts.items():
             if verdict is Verdict.OK:
                 self._checked[session.session_id] = now
+                self._doubts.pop(session.session_id, None)
             elif verdict is Verdict.CHECK_AGAIN:
                 # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
                 self._checked[session.session_id] = float("-inf")
                 for viewer in list(session.viewers):
                     viewer.close_socket(verdict.code, "sign-in changed")
+            elif verdict is Verdict.PASSWORD_CHANGED and self._is_first_doubt(session, now):
+                self._checked[session.session_id] = float("-inf")
             else:
                 logger.info("Session %s is closed: %s", session.session_id, verdict.value)
                 self.node.close(session, verdict.code, verdict.value)
         return verdicts
+
+    def _is_first_doubt(self, session: LiveSession, now: float) -> bool:
+        """Whoever changes his own password gets a new sign-in within the same request: look again in a moment."""
+        since = self._doubts.setdefault(session.session_id, now)
+        if now - since >= DOUBT_SECONDS:
+            del self._doubts[session.session_id]
+            return False
+        timer = threading.Timer(DOUBT_SECONDS, self._look_again, [session])
+        timer.daemon = True
+        timer.start()
+        return True
+
+    def _look_again(self, session: LiveSession) -> None:
+        try:
+            self.node.database.submit(self._revalidate_on_executor, [session])
+        except RuntimeError:
+            # The node has ended meanwhile, and its sockets with it.
+            return
 
     def revalidate_before_run(self, session: LiveSession) -> None:
         """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED")."""
@@ -250,5 +274,6 @@ class NodeBeat:
             elif not session.viewers and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
         alive = set(self.node.sessions)
-        for key in [key for key in self._checked if key not in alive]:
-            del self._checked[key]
+        for table in (self._checked, self._doubts):
+            for key in [key for key in table if key not in alive]:
+                del table[key]

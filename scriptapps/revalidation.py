@@ -25,6 +25,7 @@ class Verdict(enum.Enum):
     OK = "ok"
     CHECK_AGAIN = "the sign-in changed"
     SIGNED_OUT = "signed out"
+    PASSWORD_CHANGED = "the password changed"
     FORBIDDEN = "not permitted any more"
     GONE = "the script app is gone or disabled"
 
@@ -38,6 +39,7 @@ _CODES = {
     Verdict.OK: 1000,
     Verdict.CHECK_AGAIN: 4002,
     Verdict.SIGNED_OUT: 4401,
+    Verdict.PASSWORD_CHANGED: 4401,
     Verdict.FORBIDDEN: 4403,
     Verdict.GONE: 4404,
 }
@@ -79,7 +81,7 @@ def _verdict(session: LiveSession, stored: dict[str, Any], users: dict[Any, Any]
     if str(data.get(SESSION_KEY) or "") != ("" if visitor.user_id is None else str(visitor.user_id)):
         return Verdict.CHECK_AGAIN
     if user is not None and not identity.is_auth_hash(user, data.get("_auth_user_hash") or ""):
-        return Verdict.SIGNED_OUT
+        return Verdict.PASSWORD_CHANGED
     return Verdict.OK
 
 
