@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -187,9 +188,9 @@ async def test_redis_paused_killed_and_started_again(cluster, folder):
     # Steering needs no hint either: the next beat does it.
     admin = await Person(cluster, "admin").sign_in()
     for viewer in viewers:
-        runs = len(viewer.finished)
+        has_run = partial(ran_again, viewer, len(viewer.finished))
         await admin.post(f"/admin/scriptapps/scriptsession/{viewer.welcome.session_id}/steer/rerun/")
-        await viewer.until(lambda viewer=viewer, runs=runs: len(viewer.finished) > runs)
+        await viewer.until(has_run)
     new_redis = Redis(folder, cluster.port("redis"))
     new_redis.start()
     try:
@@ -206,6 +207,10 @@ async def add(viewer, expected: str) -> None:
     await viewer.click(viewer.widget("Add"))
     await viewer.settled()
     assert expected in viewer.texts()
+
+
+def ran_again(viewer, runs: int) -> bool:
+    return len(viewer.finished) > runs
 
 
 async def both_count(viewers, count: int) -> None:
