@@ -182,6 +182,14 @@ class Page:
             return False
         return True
 
+    async def click(self, label: str) -> bool:
+        """Press a button; False when the socket was lost over it, and the press will be sent again."""
+        return await self.attempt(lambda: self.viewer.click(self.viewer.widget(label)))
+
+    async def enter(self, label: str, value: Any) -> bool:
+        """Change a widget; otherwise like ``click``."""
+        return await self.attempt(lambda: self.viewer.set_value(self.viewer.widget(label), value))
+
     async def settled(self) -> None:
         """Every event is acknowledged, whatever it takes."""
         while not await self.attempt(self.viewer.settled):
@@ -227,14 +235,14 @@ def postgres_site() -> Iterator[dict[str, str]]:
         REDIS_URL=os.environ["SCRIPTAPPS_TEST_REDIS"],
     )
     with psycopg.connect(os.environ["SCRIPTAPPS_TEST_POSTGRES"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
     try:
         prepare(site)
         yield site
     finally:
         with psycopg.connect(os.environ["SCRIPTAPPS_TEST_POSTGRES"], autocommit=True) as connection:
-            connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')  # type: ignore[call-overload]
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
@@ -264,7 +272,7 @@ class Nodes:
         for node in self.made:
             node.end()
         for node in self.made:
-            print(f"--- {node.kind} at {node.url}\n{node.text()}")
+            sys.stdout.write(f"--- {node.kind} at {node.url}\n{node.text()}\n")
 
 
 def ask_site(environment: dict[str, str], code: str) -> Any:

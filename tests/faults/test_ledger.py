@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,18 +48,15 @@ class Ledger:
             label = self.dice.choice(["Up", "Up", "Down", "Order", "Note", "Plain"])
             if label in self.pressed:
                 self.pressed[label] += 1
-                done = await self.page.attempt(lambda label=label: self.page.viewer.click(self.widget(label)))
+                done = await self.page.click(label)
             elif label == "Note":
                 self.notes.append(str(int(self.notes[-1]) + 1))
-                done = await self.page.attempt(lambda: self.page.viewer.set_value(self.widget("Note"), self.notes[-1]))
+                done = await self.page.enter("Note", self.notes[-1])
             else:
                 self.plain += 1
-                done = await self.page.attempt(lambda: self.page.viewer.set_value(self.widget("Plain"), self.plain))
+                done = await self.page.enter("Plain", self.plain)
             if not done:
                 return
-
-    def widget(self, label: str) -> Any:
-        return self.page.viewer.widget(label)
 
     def check(self) -> None:
         """Everything is acknowledged: so everything is there, once, in order."""
@@ -102,7 +99,7 @@ class Ledgers:
 
 async def run_ledger(node: Node, site: dict[str, str], kills: int) -> None:
     seed = SEED or str(random.randrange(10**9))
-    print(f"SCRIPTAPPS_LEDGER_SEED={seed}")
+    sys.stdout.write(f"SCRIPTAPPS_LEDGER_SEED={seed}\n")
     ledgers = Ledgers(node, seed)
     await ledgers.open()
     for number in range(kills):
@@ -114,7 +111,9 @@ async def run_ledger(node: Node, site: dict[str, str], kills: int) -> None:
         await ledger.page.close()
     assert node.births == kills + 1
     pressed = sum(sum(ledger.pressed.values()) for ledger in ledgers.ledgers)
-    print(f"{kills} kills, {pressed} presses, {sum(len(ledger.notes) for ledger in ledgers.ledgers)} texts")
+    sys.stdout.write(
+        f"{kills} kills, {pressed} presses, {sum(len(ledger.notes) for ledger in ledgers.ledgers)} texts\n"
+    )
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])

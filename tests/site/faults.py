@@ -9,7 +9,7 @@ import os
 import signal
 from pathlib import Path
 
-VARIABLE = "SCRIPTAPPS_FAULT_FILE"
+VARIABLE, GO_ON = "SCRIPTAPPS_FAULT_FILE", "SCRIPTAPPS_GO_ON_FILE"
 POINTS = (
     "before the run",
     "in the run",
@@ -38,3 +38,8 @@ def reach(point: str) -> None:
     if armed:
         file.unlink(missing_ok=True)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def waits() -> bool:
+    """Whether the file that lets work go on is still missing."""
+    return not Path(os.environ[GO_ON]).exists()

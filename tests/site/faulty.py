@@ -1,6 +1,6 @@
 """The demo site with the scripts and the store of the fault tests. Runs on: servers of the fault tests.
 
-The environment sets LEASE_SECONDS, STOP_GRACE and DRAIN_SECONDS.
+The environment sets LEASE_SECONDS, DRAIN_SECONDS and SQLITE_TIMEOUT.
 """
 
 import os
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from project.settings import *  # noqa: F403
+from project.settings import DATABASES
 from project.settings import INSTALLED_APPS as APPS
 from project.settings import SCRIPTAPPS as DEMO
 
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"]["timeout"] = float(os.environ.get("SQLITE_TIMEOUT", "20"))
 # daphne's app makes an event loop when it is imported, which no two processes may share.
 INSTALLED_APPS = [name for name in APPS if name != "daphne"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
