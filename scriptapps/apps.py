@@ -22,9 +22,11 @@ class ScriptAppsConfig(AppConfig):
         from scriptapps import watcher
         from scriptapps.checks import register_checks
         from scriptapps.receivers import connect_receivers
+        from scriptapps.state_types import register_state_types
         from scriptapps.tables import register_tables
 
         register_checks()
         connect_receivers()
         register_tables()
+        register_state_types()
         watcher.connect()
