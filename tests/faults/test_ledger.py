@@ -21,7 +21,7 @@ from tests.site.faults import POINTS, arm
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 KILLS = int(os.environ.get("SCRIPTAPPS_LEDGER_KILLS", "100"))
-PAGES = 3
+PAGES = 4
 SEED = os.environ.get("SCRIPTAPPS_LEDGER_SEED", "")
 
 
@@ -43,8 +43,8 @@ class Ledger:
         self.plain = 0
 
     async def act(self) -> None:
-        """Something that a person does, one to four times in a row; the socket may be lost over it."""
-        for _ in range(self.dice.randint(1, 4)):
+        """Something that a person does, one to eight times in a row; the socket may be lost over it."""
+        for _ in range(self.dice.randint(1, 8)):
             label = self.dice.choice(["Up", "Up", "Down", "Order", "Note", "Plain"])
             if label in self.pressed:
                 self.pressed[label] += 1

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from typing import Any
 
+from scriptapps import store
 from scriptapps.runtime.state_journal import StateChange
-from scriptapps.store import DatabaseStateStore, write_alias
+from scriptapps.state_sql import write_change
+from scriptapps.store import DatabaseStateStore
 from tests.site.faults import reach
+
+
+def _dying_write_change(*args: Any) -> None:
+    """Inside the transaction, which several sessions may share."""
+    write_change(*args)
+    reach("in the commit")
+
+
+vars(store)["write_change"] = _dying_write_change
 
 
 class DyingStateStore(DatabaseStateStore):
@@ -14,7 +25,5 @@ class DyingStateStore(DatabaseStateStore):
 
     def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
         reach("before the commit")
-        with transaction.atomic(using=write_alias()):
-            super().commit(session_id, node, epoch, change)
-            reach("in the commit")
+        super().commit(session_id, node, epoch, change)
         reach("after the commit")
