@@ -117,6 +117,13 @@ class ThreadEngine:
 
     # -- script threads --------------------------------------------------------------------------------------------
 
+    def _lose_worker_locked(self) -> None:
+        """A thread is not used again; what was queued while it was the last one needs another."""
+        self._workers -= 1
+        waiting = len(self._interactive) + len(self._background)
+        if waiting > self._idle and self._workers < self.options.workers and not self._closed:
+            self._start_worker_locked()
+
     def _start_worker_locked(self) -> None:
         if self._supervisor is None:
             install_main_module()
@@ -147,7 +154,7 @@ class ThreadEngine:
                 if self._closed:
                     self._condition.notify_all()
                 if guard.broken_off and not guard.abandoned:
-                    self._workers -= 1
+                    self._lose_worker_locked()
             if more:
                 session.submit()
             if guard.broken_off or guard.abandoned:
@@ -250,7 +257,7 @@ class ThreadEngine:
         with self._condition:
             self._running.pop(guard, None)
             self._stops.pop(guard, None)
-            self._workers -= 1
+            self._lose_worker_locked()
             self.abandoned += 1
         logger.error("%s: run %s could not be stopped and was given up", session.slug, run.run_id)
         milliseconds = (time.monotonic() - guard.started) * 1000

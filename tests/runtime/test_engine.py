@@ -96,6 +96,30 @@ def test_a_thread_that_was_broken_off_is_not_used_again(stage):
     assert played.outcomes == ["STOPPED", "COMPLETED"]
 
 
+def test_what_is_asked_for_while_the_only_thread_retires_is_run(stage):
+    played = stage(
+        """
+        probe.note("in")
+        if probe.count("in") == 1:
+            exec("while True: pass")
+        """,
+        workers=1,
+        stop_grace=0.01,
+        abandon_grace=1e6,
+    )
+    asked = []
+
+    def ask_at_its_end(session):
+        if session.last_outcome == "STOPPED" and not asked:
+            asked.append(session.request_rerun(RerunRequest("test")))
+
+    object.__setattr__(played.options, "on_change", ask_at_its_end)
+    played.ask()
+    stop(played)
+    played.until(lambda: played.session.runs == 2)
+    assert played.session.last_outcome == "COMPLETED"
+
+
 def test_a_run_that_waits_for_a_lock_is_given_up_and_the_next_one_works(stage):
     played = stage(
         """
