@@ -107,7 +107,7 @@ def test_what_is_asked_for_while_the_only_thread_retires_is_run(stage):
         stop_grace=0.01,
         abandon_grace=1e6,
     )
-    asked = []
+    asked: list[bool] = []
 
     def ask_at_its_end(session):
         if session.last_outcome == "STOPPED" and not asked:
