@@ -271,7 +271,10 @@ class NodeBeat:
             if since is not None:
                 if now - since > scriptapps_settings.PREHEAT_TTL:
                     self.node.close(session, 4001, "nobody came")
-            elif not session.viewers and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
+                continue
+            # A new one is between its opening and its socket's arrival.
+            rests = not session.viewers and wall - session.opened > NEW_SECONDS
+            if rests and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
         alive = set(self.node.sessions)
         for table in (self._checked, self._doubts):

@@ -41,7 +41,6 @@ class RuntimeOptions:
     abandon_grace: float = 4.0
     max_abandoned: int = 4
     max_rerun_chain: int = 50
-    max_elements: int = 20_000
     show_tracebacks: bool = True
     # Script thread: before anything of the run happens. May raise StopScript("REFUSED").
     before_run: Callable[[RunContext], None] = _nothing
