@@ -5,6 +5,8 @@ import { pageLanguage } from "../ui/format";
 import { type ChartData, extent, type Series } from "./chart_data";
 import { niceTicks, numberFormat, type Tick, timeTicks } from "./scales";
 
+const RIGHT_MARGIN = 12;
+
 export interface Drawing {
   element: SVGSVGElement;
   series: Series[];
@@ -45,7 +47,7 @@ export function draw(
   const area: Area = {
     left,
     top: 8,
-    width: width - left - 12,
+    width: width - left - RIGHT_MARGIN,
     height: height - 8 - 24 - (chart.xLabel ? LABEL_ROOM : 0),
   };
 
@@ -91,6 +93,14 @@ function textWidth(text: string): number {
   return text.length * 6.9;
 }
 
+/** A label under the plot, centred on its tick unless it would jut out on the right. */
+function labelBelow(area: Area, at: number, text: string): SVGElement {
+  const edge = area.left + area.width + RIGHT_MARGIN;
+  const juts = at + textWidth(text) / 2 > edge;
+  const place = { x: juts ? edge : at, y: area.top + area.height + 18, "text-anchor": juts ? "end" : "middle" };
+  return svg("text", place, text);
+}
+
 function drawGrid(
   element: SVGElement,
   area: Area,
@@ -103,9 +113,7 @@ function drawGrid(
     const line = flat ? `M${at} ${area.top}v${area.height}` : `M${area.left} ${at}h${area.width}`;
     element.append(svg("path", { d: line, class: value === 0 ? "axis" : "grid" }));
     element.append(
-      flat
-        ? svg("text", { x: at, y: area.top + area.height + 18, "text-anchor": "middle" }, label)
-        : svg("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, label),
+      flat ? labelBelow(area, at, label) : svg("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, label),
     );
   }
 }
@@ -148,9 +156,7 @@ function drawRowTicks(element: SVGElement, area: Area, ticks: readonly Placed[],
   for (const { at, label } of ticks) {
     const text = textWidth(label) > room + 6 ? `${label.slice(0, Math.max(3, Math.floor(room / 7)))}…` : label;
     element.append(
-      flat
-        ? svg("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, text)
-        : svg("text", { x: at, y: area.top + area.height + 18, "text-anchor": "middle" }, text),
+      flat ? svg("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, text) : labelBelow(area, at, text),
     );
   }
 }
