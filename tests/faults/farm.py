@@ -151,6 +151,11 @@ class Page:
         session_id = self.attributes.get("kept") or self.viewer.welcome.session_id
         # A viewer forgets its welcome while it reconnects; the page does not.
         self.attributes["kept"] = session_id
+        async with asyncio.timeout(LIMIT):
+            await self._come_back(session_id)
+        return self
+
+    async def _come_back(self, session_id: str) -> None:
         while True:
             try:
                 status = json.loads(
@@ -166,7 +171,7 @@ class Page:
                 self.note(error)
             else:
                 assert self.viewer.welcome.session_id == session_id
-                return self
+                return
 
     def note(self, error: BaseException) -> None:
         """Remember how a socket ended."""
@@ -177,6 +182,9 @@ class Page:
         """Do something; False when the socket was lost over it."""
         try:
             await action()
+        except TimeoutError:
+            # Nothing was lost, and nothing came either: waiting again would never end.
+            raise
         except LOST as error:
             self.note(error)
             return False
