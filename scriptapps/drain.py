@@ -28,9 +28,12 @@ def install_drain() -> None:
         return
     _installed = True
     server_handler = signal.getsignal(signal.SIGTERM)
+    if server_handler is None:
+        # Installed by something that is not Python, which could not be called at the end.
+        return
 
     def drain(signum: int, frame: Any) -> None:
-        signal.signal(signal.SIGTERM, server_handler or signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, server_handler)
         threading.Thread(target=_drain, name="scriptapps-drain").start()
 
     signal.signal(signal.SIGTERM, drain)
@@ -48,6 +51,4 @@ def _drain() -> None:
     except Exception:
         logger.exception("The node could not drain in good order")
     finally:
-        global _installed
-        _installed = False
         os.kill(os.getpid(), signal.SIGTERM)
