@@ -12,20 +12,14 @@ from tests.site.faults import waits
 state = st.session_state
 
 
-def write_down(sql, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchone() if sql.endswith("id") else None
-
-
 with_log = connection.vendor == "postgresql"
 if with_log:
     # By the database's clock, and past whatever becomes of the run.
-    [row] = write_down(
-        "INSERT INTO run_log (session, node, began) VALUES (%s, %s, clock_timestamp()) RETURNING id",
-        st.session_id(),
-        str(os.getpid()),
-    )
+    begins = "INSERT INTO run_log (session, node, began) VALUES (%s, %s, clock_timestamp()) RETURNING id"
+    name = st.session_id()
+    with connection.cursor() as cursor:
+        cursor.execute(begins, [name, str(os.getpid())])
+        [row] = cursor.fetchone()
 try:
     if st.button("Up"):
         state.n = state.get("n", 0) + 1
@@ -41,5 +35,7 @@ try:
     shown = {name: state.get(name, 0) for name in ("n", "works", "done", "notes")}
     st.text(json.dumps({**shown, "note": note}))
 finally:
+    # Written here and not in a function: a run that is given up ends at the head of the next function.
     if with_log:
-        write_down("UPDATE run_log SET ended = clock_timestamp() WHERE id = %s", row)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE run_log SET ended = clock_timestamp() WHERE id = %s", [row])
