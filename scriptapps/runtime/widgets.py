@@ -19,7 +19,7 @@ from scriptapps.runtime.run_context import RunContext
 MISSING: Any = object()
 PLAIN = (str, int, float, tuple, type(None))
 MAX_CLICKS = 64
-"""Clicks of one button that may wait at the same time."""
+"""Clicks of one button that may wait at the same time; one more is refused and the person is told."""
 
 
 @dataclass(slots=True)
@@ -79,6 +79,10 @@ class WidgetStore:
         if spec.trigger:
             if wire is not True:
                 raise InvalidWidgetValueError(f"{spec.label!r} takes clicks only.")
+            if sum(click.widget_id == widget_id for click in list(self.clicks)) >= MAX_CLICKS:
+                raise InvalidWidgetValueError(
+                    f"{MAX_CLICKS} clicks of {spec.label!r} wait already; this one is not counted."
+                )
         else:
             spec.deserialize(wire)
 
@@ -90,8 +94,7 @@ class WidgetStore:
         if spec is None:
             return False
         if spec.trigger:
-            if sum(click.widget_id == widget_id for click in self.clicks) < MAX_CLICKS:
-                self.clicks.append(Click(widget_id, client_id, seq))
+            self.clicks.append(Click(widget_id, client_id, seq))
             return False
         self.incoming[widget_id] = wire
         return True
