@@ -251,7 +251,7 @@ class ScriptConsumer(AsyncConsumer):
         for other in [v for v in session.viewers if not v.read_only]:
             # A tab that reloads comes back before its old socket is gone.
             other.close_socket(4009, "continued elsewhere")
-        session.attach(viewer, message.attach.client_id[:64].replace("\0", ""))
+        session.attach(viewer, message.attach.client_id[:64].replace("\0", "").replace("#", ""))
         viewer.outbox.post(
             urgent=True,
             welcome=schema.Welcome(

@@ -265,7 +265,7 @@ class LiveSession(SharedPage):
         wires, keyed = read_widgets({name: data for (space, name), data in values.items() if space == WIDGET})
         self.state.restore({name: data for (space, name), data in values.items() if space == STATE}, keyed)
         self.widgets.current.update(wires)
-        self.inbox.restored(seqs)
+        self.inbox.restored(self.widgets.restore_events(seqs))
 
     def begin_as_copy(self, values: dict[Name, bytes]) -> None:
         """Begin with the state of another session; all of it is stored again with the first run."""
@@ -290,7 +290,8 @@ class LiveSession(SharedPage):
     def collect_change(self, run: RunContext) -> StateChange:
         """What has to be stored after this run. On the script thread."""
         with self._lock:
-            seqs = self.widgets.handled_seqs(run.seqs)
+            handled = self.widgets.handled_seqs(run.seqs)
+            seqs = handled | self.widgets.value_events(handled)
         widgets = widgets_to_store(self.widgets, self.state.unplaced_widgets())
         return self.journal.collect(self.state.stored_values(), widgets, seqs)
 

@@ -68,6 +68,9 @@ class WidgetStore:
         self.keys: dict[str, str] = {}
         self.incoming: dict[str, Wire] = {}
         self.clicks: list[Click] = []
+        # Which event (page load, number) brought the value of ``current`` and of ``incoming``.
+        self.current_events: dict[str, tuple[str, int]] = {}
+        self.incoming_events: dict[str, tuple[str, int]] = {}
 
     def check(self, widget_id: str, wire: Wire) -> None:
         """Raises InvalidWidgetValueError for a value of the browser that the widget, as last placed, does not take."""
@@ -96,7 +99,12 @@ class WidgetStore:
         if spec.trigger:
             self.clicks.append(Click(widget_id, client_id, seq))
             return False
+        last_client, last_seq = self.current_events.get(widget_id, ("", 0))
+        if client_id == last_client and 0 < seq <= last_seq:
+            # Sent again after a restart: what was restored has this value, or a later one, already.
+            return False
         self.incoming[widget_id] = wire
+        self.incoming_events[widget_id] = (client_id, seq)
         return True
 
     def begin_run(self) -> tuple[list[str], set[str]]:
@@ -109,6 +117,8 @@ class WidgetStore:
             if wire != before:
                 changed.append(widget_id)
         self.incoming.clear()
+        self.current_events.update(self.incoming_events)
+        self.incoming_events.clear()
         return changed, self._clicks_of_next_run()
 
     def _clicks_of_next_run(self) -> set[str]:
@@ -140,6 +150,25 @@ class WidgetStore:
                 handled[click.client_id] = min(handled[click.client_id], click.seq - 1)
         return handled
 
+    def restore_events(self, seqs: Mapping[str, int]) -> dict[str, int]:
+        """Take over what ``value_events`` gave; returns the other numbers, which are those of page loads."""
+        for name, seq in seqs.items():
+            widget_id, is_value, client_id = name.partition("#")
+            if is_value:
+                self.current_events[widget_id] = (client_id, seq)
+        return {name: seq for name, seq in seqs.items() if "#" not in name}
+
+    def value_events(self, handled: Mapping[str, int]) -> dict[str, int]:
+        """Numbers of events above ``handled`` whose values are in ``current``, by ``widget#page load``.
+
+        A click that waits keeps the numbers of all later events open; their values must not be taken over twice.
+        """
+        return {
+            f"{widget_id}#{client_id}": seq
+            for widget_id, (client_id, seq) in self.current_events.items()
+            if seq > handled.get(client_id, 0)
+        }
+
     def end_run(self, registered: dict[str, WidgetSpec], keys: dict[str, str]) -> None:
         """A run reached its end: forget the widgets that it did not place."""
         self.specs = dict(registered)
@@ -147,13 +176,16 @@ class WidgetStore:
         for widget_id in [w for w in self.current if w not in registered]:
             del self.current[widget_id]
         self.clicks = [click for click in self.clicks if click.widget_id in registered]
-        for widget_id in [w for w in self.incoming if w not in registered]:
-            del self.incoming[widget_id]
+        for table in (self.incoming, self.incoming_events, self.current_events):
+            for widget_id in [w for w in table if w not in registered]:
+                del table[widget_id]
 
     def forget_values(self) -> None:
         """Every widget starts again from its default."""
         self.current.clear()
         self.incoming.clear()
+        self.current_events.clear()
+        self.incoming_events.clear()
         self.clicks.clear()
         self.keys.clear()
 

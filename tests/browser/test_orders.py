@@ -66,6 +66,7 @@ def test_only_the_changed_elements_change(visit: Visit, site: SiteServer) -> Non
     speed = page.get_by_role("slider", name="Speed")
     expect(page.get_by_text("Speed is 50 now.")).to_be_visible()
     expect(page.get_by_role("img").first).to_be_visible()
+    expect(page.get_by_role("columnheader").first).to_be_visible()
     watching = Watching(page)
     speed.focus()
     page.keyboard.press("ArrowRight")

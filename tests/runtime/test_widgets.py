@@ -327,3 +327,26 @@ def test_every_click_is_seen_once_and_the_last_value_wins(stage, make_engine, se
         assert [item.probe.count(n) for n in range(3)] == sent[index]
         assert item.texts == [f"value {last}"]
         assert not item.session.widgets.clicks
+
+
+def test_a_value_that_was_restored_is_not_taken_over_again():
+    from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
+
+    store = WidgetStore()
+    store.specs["go"] = WidgetSpec("button", "go", "Go", None, bool, bool, trigger=True)
+    store.specs["note"] = WidgetSpec("text_input", "note", "Note", "", str, str)
+    store.receive("go", True, "page", 9)
+    store.receive("note", "four", "page", 10)
+    store.receive("note", "five", "page", 11)
+    store.begin_run()
+    # The click waits, so all later numbers stay open; a process that dies now gets these events again.
+    handled = store.handled_seqs({"page": 11})
+    assert handled == {"page": 8}
+    restored = WidgetStore()
+    restored.specs = store.specs
+    assert restored.restore_events(handled | store.value_events(handled)) == handled
+    assert restored.receive("go", True, "page", 9) is False
+    assert [restored.receive("note", text, "page", seq) for seq, text in ((10, "four"), (11, "five"))] == [False, False]
+    assert restored.incoming == {}
+    assert restored.receive("note", "six", "page", 12)
+    assert restored.receive("note", "other", "another page", 1)
