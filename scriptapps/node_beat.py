@@ -49,6 +49,7 @@ class NodeBeat:
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
         self._checked: dict[str, float] = {}
         self._doubts: dict[str, float] = {}
+        self._denied: dict[str, float] = {}
         # Not at the start, when there is most to do, and not in all processes at the same time.
         self._next_sweep = time.monotonic() + random.uniform(0.1, 1.0) * SWEEP_SECONDS
 
@@ -219,19 +220,25 @@ class NodeBeat:
         verdicts = revalidate(sessions)
         for session, verdict in verdicts.items():
             if verdict is Verdict.OK:
-                self._checked[session.session_id] = now
-                self._doubts.pop(session.session_id, None)
+                if now > self._denied.get(session.session_id, 0.0):
+                    self._checked[session.session_id] = now
+                    self._doubts.pop(session.session_id, None)
             elif verdict is Verdict.CHECK_AGAIN:
                 # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
-                self._checked[session.session_id] = float("-inf")
+                self._deny(session)
                 for viewer in list(session.viewers):
                     viewer.close_socket(verdict.code, "sign-in changed")
             elif verdict is Verdict.PASSWORD_CHANGED and self._is_first_doubt(session, now):
-                self._checked[session.session_id] = float("-inf")
+                self._deny(session)
             else:
                 logger.info("Session %s is closed: %s", session.session_id, verdict.value)
                 self.node.close(session, verdict.code, verdict.value)
         return verdicts
+
+    def _deny(self, session: LiveSession) -> None:
+        """The next run begins with a check. One that is under way, with what was true before, does not count."""
+        self._denied[session.session_id] = time.monotonic()
+        self._checked[session.session_id] = float("-inf")
 
     def _is_first_doubt(self, session: LiveSession, now: float) -> bool:
         """Whoever changes his own password gets a new sign-in within the same request: look again in a moment."""
@@ -277,6 +284,6 @@ class NodeBeat:
             if rests and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
         alive = set(self.node.sessions)
-        for table in (self._checked, self._doubts):
+        for table in (self._checked, self._doubts, self._denied):
             for key in [key for key in table if key not in alive]:
                 del table[key]
