@@ -106,8 +106,9 @@ class SourceWatcher(FileSystemEventHandler):
             self._hashes.update(digests)
             try:
                 self.files_changed(fresh)
+                self.files_undone(set(digests) - fresh)
             except Exception:
-                logger.exception("A change of %s could not be followed", ", ".join(map(str, fresh)))
+                logger.exception("A change of %s could not be followed", ", ".join(map(str, changed)))
 
     def files_changed(self, paths: set[Path]) -> None:
         """Files under the roots have new content: run or tell the sessions they concern."""
@@ -127,6 +128,12 @@ class SourceWatcher(FileSystemEventHandler):
             forget_modules(*stale, meanwhile=tell)
         else:
             tell()
+
+    def files_undone(self, paths: set[Path]) -> None:
+        """Files were written and are again as they were: a run may have met a mistake in between and still show it."""
+        for session in self.node.select():
+            if session.source_status.error and (hit := self._concerns(session, paths)):
+                self._tell(session, next(filter(None, map(_compile_error, hit)), ""))
 
     def _tell(self, session: LiveSession, error: str) -> None:
         if error:

@@ -11,6 +11,7 @@ from django.utils import autoreload
 from scriptapps import watcher
 from scriptapps.node import ServerNode, get_node
 from scriptapps.runtime import modules
+from scriptapps.runtime.run_queue import RerunRequest
 from tests.live import Browser, Site, Viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,6 +128,20 @@ async def test_going_back_to_the_old_text_is_a_repair_too(site: Site, browser: B
     site.folder.write("page.py", shows("one"))
     await viewer.until(lambda: not viewer.source_status.error)
     await viewer.settled()
+    assert viewer.texts() == ["one"]
+
+
+async def test_a_mistake_that_was_undone_before_it_was_noticed(site: Site, browser: Browser, monkeypatch):
+    """A run met it, the watcher did not: it sees a file that is as it always was."""
+    viewer = await browser.open()
+    file = site.folder.path / "page.py"
+    monkeypatch.setattr(watcher, "SETTLE_SECONDS", 60)
+    file.write_text("this is no Python")
+    site.session(viewer).request_rerun(RerunRequest("test"))
+    await viewer.until(lambda: viewer.source_status.error)
+    monkeypatch.setattr(watcher, "SETTLE_SECONDS", 0.05)
+    file.write_text(shows("one"))
+    await viewer.until(lambda: not viewer.source_status.error)
     assert viewer.texts() == ["one"]
 
 
