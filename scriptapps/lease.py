@@ -52,8 +52,9 @@ def _started(pid: int) -> str:
         os.kill(pid, 0)
     except ProcessLookupError:
         return "gone"
-    except OSError:
-        pass
+    except PermissionError:
+        # Somebody else's process, so there is one.
+        return "alive"
     return "alive"
 
 

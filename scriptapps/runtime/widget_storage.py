@@ -7,6 +7,7 @@ stored; a keyed widget's also as the script sees it, because the script may ask 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from scriptapps.errors import InvalidWidgetValueError, NotDurableError
 from scriptapps.protocol.values import Wire
 from scriptapps.runtime.state_codec import encode_value
 from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
+
+logger = logging.getLogger("scriptapps.runs")
 
 # Keys of the stored object of a keyed widget; any other widget is stored as its bare wire value, never an object.
 WIRE, KEY, VALUE = "wire", "key", "value"
@@ -58,6 +61,7 @@ def read_widgets(
         try:
             content = json.loads(data)
         except ValueError:
+            logger.warning("What was stored of widget %s cannot be read; it begins with its default", widget_id)
             continue
         if isinstance(content, dict):
             value = content.get(VALUE)

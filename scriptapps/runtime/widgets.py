@@ -277,13 +277,8 @@ def add_widget(
         args=args or (),
         kwargs=kwargs or {},
     )
-    if container.form_id:
-        if on_change is not None:
-            raise ScriptApiError(
-                f"{spec.label!r} stands in a form and has on_change: fields of a form are sent together, so only "
-                "its st.form_submit_button can have a callback (on_click)."
-            )
-        run.forms[container.form_id].widget_ids.append(spec.widget_id)
+    if spec.form_id:
+        _join_form(run, spec)
     _claim(run, spec)
     assigned = run.state.take_assignment(name) if name is not None else MISSING
     value, wire, forced = run.session.widgets.register(spec, assigned)
@@ -354,6 +349,15 @@ def _root_number(container: Container) -> int:
     while node.parent is not None:
         node = node.parent
     return node.number
+
+
+def _join_form(run: RunContext, spec: WidgetSpec) -> None:
+    if spec.on_change is not None:
+        raise ScriptApiError(
+            f"{spec.label!r} stands in a form and has on_change: fields of a form are sent together, so only "
+            "its st.form_submit_button can have a callback (on_click)."
+        )
+    run.forms[spec.form_id].widget_ids.append(spec.widget_id)
 
 
 def _claim(run: RunContext, spec: WidgetSpec) -> None:

@@ -350,3 +350,10 @@ def test_a_value_that_was_restored_is_not_taken_over_again():
     assert restored.incoming == {}
     assert restored.receive("note", "six", "page", 12)
     assert restored.receive("note", "other", "another page", 1)
+
+
+def test_a_damaged_value_of_a_widget_is_told_and_costs_only_itself(caplog):
+    from scriptapps.runtime.widget_storage import read_widgets
+
+    assert read_widgets({"slider-1": b"[3", "slider-2": b"[4]"}) == ({"slider-2": [4]}, {})
+    assert "slider-1" in caplog.text
