@@ -26,7 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from scriptapps.testing import HeadlessBrowser, HeadlessViewer
 from tests.faults.conftest import environment
-from tests.faults.servers import LIMIT, ROOT, prepare
+from tests.faults.servers import LIMIT, ROOT, Wire, prepare
 from tests.site.faults import VARIABLE
 
 LOST = (ConnectionClosed, ConnectionError, InvalidHandshake, OSError, EOFError)
@@ -105,23 +105,6 @@ class Node:
         self.listening.close()
 
 
-class Wire:
-    """A websocket whose reads have a limit."""
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-
-    async def send(self, data: bytes) -> None:
-        """Send one message."""
-        await self.connection.send(data)
-
-    async def recv(self) -> bytes:
-        """The next message."""
-        async with asyncio.timeout(FRAME_LIMIT):
-            data: bytes = await self.connection.recv()
-            return data
-
-
 class Page:
     """A tab at a site: it connects, reconnects for ever, and counts how its sockets were closed."""
 
@@ -140,7 +123,7 @@ class Page:
     async def open(self) -> Page:
         """Load the page and wait for its first run."""
         self.attributes = await asyncio.to_thread(self.browser.page_attributes, f"/apps/{self.slug}/")
-        self.viewer = HeadlessViewer(Wire(await self.browser.connect(self.attributes)))
+        self.viewer = HeadlessViewer(Wire(await self.browser.connect(self.attributes), FRAME_LIMIT))
         await self.viewer.attach()
         await self.viewer.settled()
         return self
@@ -164,7 +147,7 @@ class Page:
                 assert status["state"] == "ok", status
                 assert status["resume"], status
                 self.attributes["token"] = status["token"]
-                wire = Wire(await self.browser.connect(self.attributes, session=session_id))
+                wire = Wire(await self.browser.connect(self.attributes, session=session_id), FRAME_LIMIT)
                 await self.viewer.reconnect(wire)
                 await self.viewer.until(lambda: self.viewer.finished and not self.viewer.running)
             except (*LOST, urllib.error.URLError) as error:

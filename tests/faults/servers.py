@@ -178,8 +178,9 @@ class Person:
 class Wire:
     """A websocket whose reads have a limit."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, limit: float = LIMIT) -> None:
         self.connection = connection
+        self.limit = limit
 
     async def send(self, data: bytes) -> None:
         """Send one message."""
@@ -187,7 +188,7 @@ class Wire:
 
     async def recv(self) -> bytes:
         """The next message."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(self.limit):
             data: bytes = await self.connection.recv()
             return data
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from scriptapps.testing import HeadlessBrowser, HeadlessViewer
-from tests.faults.farm import Nodes, Page, Wire, ask_site, postgres_site, sqlite_site
+from tests.faults.farm import Nodes, Page, ask_site, postgres_site, sqlite_site
+from tests.faults.servers import Wire
 from tests.site.faults import GO_ON
 
 pytestmark = pytest.mark.faults
