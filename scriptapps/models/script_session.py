@@ -1,4 +1,4 @@
-"""The rows of scriptapps: what may be opened, what is alive right now, and pages frozen to share.
+"""What is alive right now: one row for each live session, and what one may ask of many.
 
 Runs on: request threads and the database executor, never on the event loop.
 Invariant: whether a session is live is derived from its node's beat; a row alone proves nothing about a process.
@@ -8,88 +8,27 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models, router, transaction
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
+from scriptapps.models.script_app import ScriptApp
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 # A node is believed alive for this many of its beats: one may be lost, one may be late.
 BEATS_UNTIL_GONE = 3
 CLOSED_BY_STAFF = "closed by staff"
 # Rows steered by one UPDATE: below the variable limit of every database.
 STEER_CHUNK = 500
-
-
-class ScriptApp(models.Model):
-    """One script app as the site's staff configure it. Blank fields mean: as the script's file declares it."""
-
-    class Access(models.TextChoices):
-        """Who may open it; blank stands for the declaration of the script."""
-
-        DECLARED = "", _("as the script declares")
-        PUBLIC = "public", _("everybody, without signing in")
-        SIGNED_IN = "signed_in", _("everybody who is signed in")
-        STAFF = "staff", _("staff")
-        PERMISSION = "permission", _("holders of a permission")
-        GROUPS = "groups", _("members of groups")
-
-    slug = models.CharField(
-        _("slug"),
-        max_length=64,
-        unique=True,
-        validators=[RegexValidator(SLUG_PATTERN)],
-        help_text=_("The file's name without .py; also the address of its page."),
-    )
-    title = models.CharField(_("title"), max_length=200, blank=True, help_text=_("Blank: as the script declares."))
-    enabled = models.BooleanField(
-        _("enabled"), default=True, help_text=_("A disabled script app cannot be opened; its open pages are closed.")
-    )
-    access = models.CharField(_("who may open it"), max_length=20, choices=Access, blank=True, default=Access.DECLARED)
-    permission = models.CharField(
-        _("permission"), max_length=200, blank=True, help_text=_("For example shop.view_order; used with “permission”.")
-    )
-    groups = models.ManyToManyField(
-        "auth.Group",
-        verbose_name=_("groups"),
-        blank=True,
-        related_name="+",
-        help_text=_("Members of any of these may open it; used with “groups”."),
-    )
-    deadline_seconds = models.FloatField(
-        _("deadline in seconds"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0.1)],
-        help_text=_("A run that takes longer is stopped. Blank: as the script declares."),
-    )
-    source_path = models.CharField(_("source"), max_length=500, blank=True, editable=False)
-    created = models.DateTimeField(_("created"), auto_now_add=True)
-    updated = models.DateTimeField(_("updated"), auto_now=True)
-
-    class Meta:
-        verbose_name = _("script app")
-        verbose_name_plural = _("script apps")
-        ordering = ("slug",)
-
-    def __str__(self) -> str:
-        return self.title or self.slug
-
-    def get_absolute_url(self) -> str:
-        """The address of its page."""
-        return reverse("scriptapps:page", args=[self.slug])
 
 
 def live_since(now: datetime | None = None) -> datetime:
@@ -268,67 +207,3 @@ class ScriptSession(models.Model):
         if self.state in {self.State.RUNNING, self.State.QUEUED}:
             return self.Liveness(self.state)
         return self.Liveness.IDLE if self.viewers else self.Liveness.AWAY
-
-
-class SessionValue(models.Model):
-    """One durable value of a session: a key of its state, or a widget's value. Written by the state store only."""
-
-    class Space(models.TextChoices):
-        """Where the name belongs."""
-
-        STATE = "s", _("session state")
-        WIDGET = "w", _("widget")
-
-    session = models.ForeignKey(ScriptSession, on_delete=models.CASCADE, related_name="stored_values")
-    space = models.CharField(max_length=1, choices=Space)
-    name = models.CharField(max_length=255)
-    payload = models.BinaryField()
-
-    class Meta:
-        verbose_name = _("stored value")
-        verbose_name_plural = _("stored values")
-        constraints = [
-            models.UniqueConstraint(fields=["session", "space", "name"], name="scriptapps_value_name"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.space}:{self.name}"
-
-
-class SavedSnapshot(models.Model):
-    """A page as somebody saw it, viewable without running the script by those who may open the script app."""
-
-    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
-    script_app = models.ForeignKey(
-        ScriptApp, on_delete=models.CASCADE, related_name="snapshots", verbose_name=_("script app")
-    )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("saved by"),
-    )
-    title = models.CharField(_("title"), max_length=200, blank=True)
-    payload = models.BinaryField(editable=False, help_text="A serialised Snapshot message, compressed with zlib.")
-    size = models.PositiveIntegerField(_("size in bytes"), default=0, editable=False)
-    created = models.DateTimeField(_("saved"), default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("saved snapshot")
-        verbose_name_plural = _("saved snapshots")
-        ordering = ("-created", "-pk")
-        indexes = [models.Index(fields=["-created", "-id"], name="scriptapps_snapshot_created")]
-
-    def __str__(self) -> str:
-        return self.title or str(self.id)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keeps `size` in step with the payload."""
-        self.size = len(self.payload)
-        super().save(*args, **kwargs)
-
-    def get_absolute_url(self) -> str:
-        """The address of the frozen page."""
-        return reverse("scriptapps:saved", args=[self.script_app.slug, self.pk])

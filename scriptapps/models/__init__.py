@@ -1,0 +1,24 @@
+"""The rows of scriptapps; one module for each kind of thing they tell of."""
+
+from scriptapps.models.saved_snapshot import SavedSnapshot
+from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
+from scriptapps.models.script_session import (
+    BEATS_UNTIL_GONE,
+    CLOSED_BY_STAFF,
+    ScriptSession,
+    ScriptSessionQuerySet,
+    live_since,
+)
+from scriptapps.models.session_value import SessionValue
+
+__all__ = [
+    "BEATS_UNTIL_GONE",
+    "CLOSED_BY_STAFF",
+    "SLUG_PATTERN",
+    "SavedSnapshot",
+    "ScriptApp",
+    "ScriptSession",
+    "ScriptSessionQuerySet",
+    "SessionValue",
+    "live_since",
+]
