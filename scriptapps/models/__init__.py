@@ -1,4 +1,7 @@
-"""The rows of scriptapps; one module for each kind of thing they tell of."""
+"""The rows of scriptapps; one module for each kind of thing they tell of.
+
+Runs on: request threads, the database executor and script threads, never on the event loop.
+"""
 
 from scriptapps.models.saved_snapshot import SavedSnapshot
 from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
