@@ -26,6 +26,14 @@ class ScriptApp(models.Model):
         PERMISSION = "permission", _("holders of a permission")
         GROUPS = "groups", _("members of groups")
 
+    class Scope(models.TextChoices):
+        """Who shares one session; blank stands for the declaration of the script."""
+
+        DECLARED = "", _("as the script declares")
+        TAB = "tab", _("nobody: each tab has its own")
+        BROWSER = "browser", _("the tabs of one browser")
+        USER = "user", _("all pages of one person")
+
     slug = models.CharField(
         _("slug"),
         max_length=64,
@@ -54,6 +62,14 @@ class ScriptApp(models.Model):
         blank=True,
         validators=[MinValueValidator(0.1)],
         help_text=_("A run that takes longer is stopped. Blank: as the script declares."),
+    )
+    scope = models.CharField(
+        _("who shares a session"),
+        max_length=10,
+        choices=Scope,
+        blank=True,
+        default=Scope.DECLARED,
+        help_text=_("Holds for sessions that begin from now on."),
     )
     source_path = models.CharField(_("source"), max_length=500, blank=True, editable=False)
     created = models.DateTimeField(_("created"), auto_now_add=True)

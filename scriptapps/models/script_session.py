@@ -137,6 +137,11 @@ class ScriptSession(models.Model):
         verbose_name=_("user"),
     )
     binding = models.CharField(max_length=64, editable=False, db_index=False)
+    scope = models.CharField(
+        _("scope"), max_length=10, choices=ScriptApp.Scope.choices[1:], default=ScriptApp.Scope.TAB, editable=False
+    )
+    # Whom a shared session belongs to, "" in scope tab; two open ones of one key and script app cannot be.
+    scope_key = models.CharField(max_length=255, blank=True, default="", editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.IDLE)
     node = models.CharField(_("node"), max_length=100, blank=True)
     beat = models.DateTimeField(_("node's last sign of life"), default=timezone.now)
@@ -176,6 +181,13 @@ class ScriptSession(models.Model):
             models.Index(fields=["state", "beat"], name="scriptapps_session_live"),
             models.Index(fields=["node", "state"], name="scriptapps_session_node"),
             models.Index(fields=["-last_seen", "-id"], name="scriptapps_session_seen"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["script_app", "scope_key"],
+                condition=~Q(scope_key="") & ~Q(state="closed"),
+                name="scriptapps_session_shared",
+            ),
         ]
         permissions = [
             ("rerun_scriptsession", _("Can rerun script sessions")),
