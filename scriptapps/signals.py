@@ -12,6 +12,9 @@ from django.dispatch import Signal
 #: kwargs: kind ("rerun" | "stop" | "close"), ids (list of session UUIDs whose counter was raised).
 steering_requested = Signal()
 
+#: Someone asked server processes to drain. sender: ServerProcess. kwargs: names (list of str).
+drain_requested = Signal()
+
 #: A script session came to life in this process. sender: ScriptSession.
 #: kwargs: session_id (str), slug (str), user_id (primary key or None).
 session_opened = Signal()

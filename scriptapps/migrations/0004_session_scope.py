@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scriptapps", "0002_durable_state"),
+        ("scriptapps", "0003_server_process"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,6 +12,7 @@ from scriptapps.models.script_session import (
     ScriptSessionQuerySet,
     live_since,
 )
+from scriptapps.models.server_process import ServerProcess, ServerProcessQuerySet
 from scriptapps.models.session_value import SessionValue
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "ScriptApp",
     "ScriptSession",
     "ScriptSessionQuerySet",
+    "ServerProcess",
+    "ServerProcessQuerySet",
     "SessionValue",
     "live_since",
 ]
