@@ -7,7 +7,6 @@ viewer sends counts once.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,18 +17,14 @@ from scriptapps.deltas.observed_tree import VALUE
 from scriptapps.errors import InvalidWidgetValueError, ProtocolError, TooManyRunsAbandonedError
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value
-from scriptapps.runtime.inbox import Inbox
+from scriptapps.runtime.durable_page import DurablePage
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
 from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
-from scriptapps.runtime.session_state import SessionState
-from scriptapps.runtime.shared_page import SharedPage
 from scriptapps.runtime.signal import Signal
-from scriptapps.runtime.state_journal import STATE, WIDGET, Name, StateChange, StateJournal
 from scriptapps.runtime.viewer import Viewer
-from scriptapps.runtime.widget_storage import read_widgets, widgets_to_store
-from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
+from scriptapps.runtime.widgets import WidgetSpec
 
 if TYPE_CHECKING:
     from scriptapps.runtime.script import Script
@@ -42,7 +37,7 @@ class Engine(Protocol):
     def stop(self, session: LiveSession) -> None: ...
 
 
-class LiveSession(SharedPage):
+class LiveSession(DurablePage):
     """State, page and queue of one script session.
 
     ``load_script`` returns the current Script or raises ScriptCompileError. ``runs`` counts finished runs.
@@ -60,7 +55,7 @@ class LiveSession(SharedPage):
         deadline: float | None = None,
         run_on_save: bool = False,
     ) -> None:
-        super().__init__(run_on_save)
+        super().__init__(run_on_save, options.state_limits)
         self.session_id = session_id
         self.slug = slug
         self._load_script = load_script
@@ -69,18 +64,10 @@ class LiveSession(SharedPage):
         self.options = options
         self.engine = engine
         self.deadline = options.deadline if deadline is None else deadline
-        # Guards everything that several threads change: state, run, queue, inbox, incoming values and clicks.
-        self._lock = threading.Lock()
         self.state_of_life = LifecycleState.IDLE
         self.run: RunContext | None = None
         self.queue = RunQueue()
-        self.widgets = WidgetStore()
-        self.state = SessionState(self.widgets)
-        self.journal = StateJournal(options.state_limits)
-        self.epoch = 0
-        self.moved = False
         self.signal = Signal()
-        self.inbox = Inbox()
         self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0
@@ -256,44 +243,6 @@ class LiveSession(SharedPage):
         for viewer in self.viewers:
             viewer.close_socket(code, reason)
         self.options.on_change(self)
-
-    # -- durable state ---------------------------------------------------------------------------------------------
-
-    def restore(self, values: dict[Name, bytes], seqs: dict[str, int]) -> None:
-        """Begin with what a store holds; before anything runs."""
-        self.journal.restored(values, seqs)
-        wires, keyed = read_widgets({name: data for (space, name), data in values.items() if space == WIDGET})
-        self.state.restore({name: data for (space, name), data in values.items() if space == STATE}, keyed)
-        self.widgets.current.update(wires)
-        self.inbox.restored(self.widgets.restore_events(seqs))
-
-    def begin_as_copy(self, values: dict[Name, bytes]) -> None:
-        """Begin with the state of another session; all of it is stored again with the first run."""
-        self.restore(values, {})
-        self.journal.restored({}, {})
-
-    def hold(self, handle: Callable[[], None]) -> bool:
-        """Keep an event until the restored session has run once and knows its widgets. False: handle it now."""
-        with self._lock:
-            return self.inbox.hold(handle)
-
-    def release_held(self) -> None:
-        """The page is there again: handle what came meanwhile, in order."""
-        while True:
-            with self._lock:
-                held = self.inbox.take_held()
-            if not held:
-                return
-            for handle in held:
-                handle()
-
-    def collect_change(self, run: RunContext) -> StateChange:
-        """What has to be stored after this run. On the script thread."""
-        with self._lock:
-            handled = self.widgets.handled_seqs(run.seqs)
-            seqs = handled | self.widgets.value_events(handled)
-        widgets = widgets_to_store(self.widgets, self.state.unplaced_widgets())
-        return self.journal.collect(self.state.stored_values(), widgets, seqs)
 
     # -- a run, on the script thread -------------------------------------------------------------------------------
 

@@ -1,25 +1,44 @@
 """What a live session still has to run: requests become one.
 
 Runs on: any thread, under the live session's lock. Invariant: however many reruns are asked for while one waits, one
-run follows the last of them.
+run follows the last of them; what comes with a request (values, events) is carried along, none of it is dropped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideRequest:
+    """What somebody outside the page asks of it. ``number`` is that of its record, None if it has none.
+
+    ``values`` are by key, for widgets and ``session_state`` alike; ``events`` are (name, payload) pairs.
+    """
+
+    number: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RerunRequest:
     """A run is wanted. ``background``: nobody waits for it at a browser. ``chained``: the script itself asked.
 
-    ``supersedes``: a run that is going on may be given up for it.
+    ``reason`` is a word for what caused it, ``detail`` says what exactly (a widget's label, a table, who asked).
+    ``supersedes``: a run that is going on may be given up for it. ``fragments`` are the ids of the only fragments that
+    have to run, None for the whole script.
     """
 
     reason: str
     background: bool = False
     chained: bool = False
     supersedes: bool = True
+    fragments: tuple[str, ...] | None = None
+    detail: str = ""
+    outside: tuple[OutsideRequest, ...] = ()
 
 
 class RunQueue:
@@ -31,7 +50,10 @@ class RunQueue:
         self.pending: RerunRequest | None = None
 
     def put(self, request: RerunRequest) -> None:
-        """Coalesce: the newer reason wins, a person's request makes the run interactive and unchained."""
+        """Coalesce: the newer reason wins, a person's request makes the run interactive and unchained.
+
+        The whole script goes before fragments, fragments unite.
+        """
         old = self.pending
         if old is not None:
             request = RerunRequest(
@@ -39,6 +61,9 @@ class RunQueue:
                 background=old.background and request.background,
                 chained=old.chained and request.chained,
                 supersedes=old.supersedes or request.supersedes,
+                fragments=_united(old.fragments, request.fragments),
+                detail=request.detail,
+                outside=old.outside + request.outside,
             )
         self.pending = request
 
@@ -46,3 +71,9 @@ class RunQueue:
         """The waiting request; afterwards none waits."""
         request, self.pending = self.pending, None
         return request
+
+
+def _united(old: tuple[str, ...] | None, new: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if old is None or new is None:
+        return None
+    return tuple(dict.fromkeys(old + new))
