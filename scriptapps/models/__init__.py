@@ -13,6 +13,7 @@ from scriptapps.models.script_session import (
     live_since,
 )
 from scriptapps.models.server_process import ServerProcess, ServerProcessQuerySet
+from scriptapps.models.session_file import SessionFile
 from scriptapps.models.session_value import SessionValue
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ScriptSessionQuerySet",
     "ServerProcess",
     "ServerProcessQuerySet",
+    "SessionFile",
     "SessionValue",
     "live_since",
 ]
