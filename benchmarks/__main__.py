@@ -12,10 +12,12 @@ import os
 import platform
 import sys
 import urllib.request
+from collections.abc import Iterator
 from importlib import metadata
 
+from benchmarks import durability
 from benchmarks.measuring import Plan, Result, measure
-from benchmarks.server import ServerError, running_server
+from benchmarks.server import RunningServer, ServerError, running_server
 from benchmarks.socket_client import RefusedError
 
 SCRIPTS = ("counter", "markdowns", "unchanged")
@@ -30,19 +32,15 @@ TITLES = f"{'times in ms':<19} │ {'the script':<56} │ {'the floor':<27} │ 
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     options = parse(arguments)
-    plan = Plan(options.seconds, options.warm_up, options.rounds)
-    results: list[Result] = []
+    results: list[Result | durability.Comparison] = []
     try:
-        with running_server(options.server, plan.people, options.store) as server:
+        with running_server(options.server, Plan.people, options.store, options.database) as server:
             if not options.json:
-                print(f"{describe_machine(options)}\n\n{TITLES}\n{HEAD}")
+                print(describe_machine(options))
             if options.profile:
                 urllib.request.urlopen(f"{server.url}/samples/begin/").close()
-            for script in options.scripts:
-                for visitors in options.visitors:
-                    results.append(asyncio.run(measure(server, script, visitors, plan)))
-                    if not options.json:
-                        print(line(results[-1]), flush=True)
+            for result in comparisons(server, options) if options.durability else scenarios(server, options):
+                results.append(result)
             if options.profile:
                 with urllib.request.urlopen(f"{server.url}/samples/end/") as answer:
                     print(answer.read().decode())
@@ -55,11 +53,40 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def scenarios(server: RunningServer, options: argparse.Namespace) -> Iterator[Result]:
+    """Every script under every number of visitors, beside the floor."""
+    plan = Plan(options.seconds, options.warm_up, options.rounds)
+    if not options.json:
+        print(f"\n{TITLES}\n{HEAD}")
+    for script in options.scripts:
+        for visitors in options.visitors:
+            result = asyncio.run(measure(server, script, visitors, plan))
+            if not options.json:
+                print(line(result), flush=True)
+            yield result
+
+
+def comparisons(server: RunningServer, options: argparse.Namespace) -> Iterator[durability.Comparison]:
+    """Every script under every number of visitors, with durability on and off."""
+    plan = Plan(options.seconds, options.warm_up, options.rounds)
+    for script in options.scripts:
+        if not options.json:
+            print(f"\n{script}\n{durability.TITLES}\n{durability.HEAD}")
+        for visitors in options.visitors:
+            result = asyncio.run(durability.compare(server, script, visitors, plan, options.pause / 1000))
+            if not options.json:
+                print(result.line(), flush=True)
+            yield result
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne")
     parser.add_argument("--store", choices=("database", "none"), default="database", help="where session state is kept")
+    parser.add_argument("--database", default="", metavar="URL", help="a PostgreSQL server; without it a SQLite file")
+    parser.add_argument("--durability", action="store_true", help="compare keeping state with not keeping it")
+    parser.add_argument("--pause", type=float, default=0.0, metavar="MS", help="mean pause of a visitor (--durability)")
     parser.add_argument("--scripts", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
     parser.add_argument("--visitors", nargs="+", type=int, default=VISITORS, metavar="N", help="sessions at once")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
@@ -85,6 +112,7 @@ def describe_machine(options: argparse.Namespace) -> str:
     """What the figures depend on."""
     parts = [
         f"{options.server} {metadata.version(options.server)}",
+        "PostgreSQL" if options.database else "SQLite",
         f"state store: {options.store}",
         f"Python {platform.python_version()}",
         f"Django {metadata.version('django')}",

@@ -83,21 +83,30 @@ class Result:
 async def measure(server: RunningServer, script: str, visitors: int, plan: Plan) -> Result:
     """Open the page ``visitors`` times and let script and floor take turns. Raises ConnectionError, LookupError."""
     host = server.url.removeprefix("http://")
-    people = await asyncio.to_thread(_sign_in, server.url, script, min(visitors, plan.people))
-    doors = [page_door(host, attributes, cookie) for attributes, cookie in people]
-    movers = [SliderVisitor(doors[number % len(doors)]) for number in range(visitors)]
-    await _enter(movers)
-    trial = await _round(server, movers, min(plan.seconds, 0.5), 0.0)
+    movers = await open_pages(server, script, visitors, plan)
+    trial = await play_round(server, movers, min(plan.seconds, 0.5), 0.0)
     answer_bytes = round(trial.bytes / trial.messages)
     echoes = [EchoVisitor(host, answer_bytes, movers[0].widget_id) for _ in range(visitors)]
-    await _enter(echoes)
+    await enter(echoes)
     floors, reruns = [], []
     for _ in range(plan.rounds):
-        floors.append(await _round(server, echoes, plan.seconds, plan.warm_up))
-        reruns.append(await _round(server, movers, plan.seconds, plan.warm_up))
+        floors.append(await play_round(server, echoes, plan.seconds, plan.warm_up))
+        reruns.append(await play_round(server, movers, plan.seconds, plan.warm_up))
     for visitor in [*movers, *echoes]:
         visitor.socket.close()
     return Result(script, visitors, _figures(reruns), _figures(floors))
+
+
+async def open_pages(
+    server: RunningServer, script: str, visitors: int, plan: Plan, pause: float = 0.0
+) -> list[SliderVisitor]:
+    """Open the script's page ``visitors`` times, by ``plan.people`` people. Raises ConnectionError, LookupError."""
+    host = server.url.removeprefix("http://")
+    people = await asyncio.to_thread(_sign_in, server.url, script, min(visitors, plan.people))
+    doors = [page_door(host, attributes, cookie) for attributes, cookie in people]
+    movers = [SliderVisitor(doors[number % len(doors)], pause) for number in range(visitors)]
+    await enter(movers)
+    return movers
 
 
 def _sign_in(base_url: str, script: str, people: int) -> list[tuple[dict[str, str], str]]:
@@ -110,12 +119,13 @@ def _sign_in(base_url: str, script: str, people: int) -> list[tuple[dict[str, st
     return found
 
 
-async def _enter(visitors: Sequence[Visitor]) -> None:
+async def enter(visitors: Sequence[Visitor]) -> None:
+    """Open their sockets, a few at once."""
     for start in range(0, len(visitors), OPENING_AT_ONCE):
         await asyncio.gather(*(visitor.enter() for visitor in visitors[start : start + OPENING_AT_ONCE]))
 
 
-async def _round(server: RunningServer, visitors: Sequence[Visitor], seconds: float, warm_up: float) -> Tally:
+async def play_round(server: RunningServer, visitors: Sequence[Visitor], seconds: float, warm_up: float) -> Tally:
     """Let all visitors go; what happens after ``warm_up`` seconds counts."""
     tally = Tally()
     gc.collect()

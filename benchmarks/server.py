@@ -14,10 +14,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = "benchmarks.site.asgi:application"
@@ -56,11 +58,39 @@ def command(server: str, port: int) -> list[str]:
 
 
 @contextmanager
-def running_server(server: str, people: int, store: str = "database") -> Iterator[RunningServer]:
-    """Start ``daphne`` or ``uvicorn`` on a fresh database; yields it. Raises ServerError."""
-    with tempfile.TemporaryDirectory(prefix="scriptapps-bench-") as folder:
+def fresh_database(address: str) -> Iterator[dict[str, str]]:
+    """A database of its own on the PostgreSQL server at ``address``; "" stands for a SQLite file. Yields variables."""
+    if not address:
+        yield {}
+        return
+    import psycopg
+
+    parts, name = urlsplit(address), f"scriptapps_bench_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield {
+            "BENCHMARK_POSTGRES": name,
+            "PGHOST": parts.hostname or "127.0.0.1",
+            "PGPORT": str(parts.port or 5432),
+            "PGUSER": parts.username or "postgres",
+            "PGPASSWORD": parts.password or "",
+        }
+    finally:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def running_server(server: str, people: int, store: str = "database", database: str = "") -> Iterator[RunningServer]:
+    """Start ``daphne`` or ``uvicorn`` on a fresh database; yields it. Raises ServerError.
+
+    ``database`` is the address of a PostgreSQL server, "" stands for a SQLite file.
+    """
+    with tempfile.TemporaryDirectory(prefix="scriptapps-bench-") as folder, fresh_database(database) as variables:
         environment = {
             **os.environ,
+            **variables,
             "DJANGO_SETTINGS_MODULE": "benchmarks.site.settings",
             "BENCHMARK_FOLDER": folder,
             "BENCHMARK_STORE": store,

@@ -1,4 +1,4 @@
-"""Visitors in a closed loop: each sends something, waits for the answer, and sends the next.
+"""Visitors in a closed loop: each sends something, waits for the answer, perhaps pauses, and sends the next.
 
 Runs on: the harness's event loop, in callbacks. Invariant: a visitor never has more than one event on the way, so its
 latency is the server's and not a queue's.
@@ -7,6 +7,7 @@ latency is the server's and not a queue's.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import uuid
 import zlib
@@ -19,10 +20,14 @@ from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL
 
 @dataclass
 class Tally:
-    """What visitors saw while they were measured. Seconds from an event to its first change and to its answer's end."""
+    """What visitors saw while they were measured. Seconds from an event to its first change and to its answer's end.
+
+    ``gaps`` are the seconds between the two.
+    """
 
     shown: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
     messages: int = 0
     bytes: int = 0
     deltas: int = 0
@@ -42,12 +47,17 @@ class Door:
 
 
 class Visitor:
-    """What all visitors do; a subclass says what is sent and when an answer is complete."""
+    """What all visitors do; a subclass says what is sent and when an answer is complete.
 
-    def __init__(self, door: Door) -> None:
+    ``pause``: the mean of the seconds that pass between an answer and the next event.
+    """
+
+    def __init__(self, door: Door, pause: float = 0.0) -> None:
         self.door = door
+        self.pause = pause
+        self.pausing: asyncio.TimerHandle | None = None
         self.seq = 0
-        self.sent_at = 0.0
+        self.sent_at = self.shown_at = 0.0
         self.is_shown = True
         self.tally: Tally | None = None
         self.problem = ""
@@ -72,9 +82,13 @@ class Visitor:
 
     async def rest(self) -> None:
         """End the loop after the answer that is on its way. Raises ConnectionError if the socket was lost."""
-        self.resting = asyncio.get_running_loop().create_future()
         if self.problem:
             raise ConnectionError(self.problem)
+        if self.pausing is not None:
+            self.pausing.cancel()
+            self.pausing = None
+            return
+        self.resting = asyncio.get_running_loop().create_future()
         await self.resting
         self.resting = None
 
@@ -87,21 +101,29 @@ class Visitor:
     def answered(self) -> None:
         """The answer is complete: note it, and send the next event or rest."""
         assert self.tally is not None
-        self.tally.latencies.append(time.perf_counter() - self.sent_at)
+        now = time.perf_counter()
         self.changed()
-        if self.resting is None:
+        self.tally.latencies.append(now - self.sent_at)
+        self.tally.gaps.append(max(now - self.shown_at, 0.0))
+        if self.resting is not None:
+            if not self.resting.done():
+                self.resting.set_result(None)
+        elif self.pause:
+            pause = self.pause * random.uniform(0.5, 1.5)
+            self.pausing = asyncio.get_running_loop().call_later(pause, self.send_next)
+        else:
             self.send_next()
-        elif not self.resting.done():
-            self.resting.set_result(None)
 
     def changed(self) -> None:
         """The page shows something of the answer; only the first time counts."""
         if not self.is_shown and self.tally is not None:
             self.is_shown = True
-            self.tally.shown.append(time.perf_counter() - self.sent_at)
+            self.shown_at = time.perf_counter()
+            self.tally.shown.append(self.shown_at - self.sent_at)
 
     def send_next(self) -> None:
         """Send one event."""
+        self.pausing = None
         self.seq += 1
         self.is_shown = False
         payload = self.event()
@@ -120,8 +142,8 @@ class Visitor:
 class SliderVisitor(Visitor):
     """Somebody who moves the page's first slider, again and again."""
 
-    def __init__(self, door: Door) -> None:
-        super().__init__(door)
+    def __init__(self, door: Door, pause: float = 0.0) -> None:
+        super().__init__(door, pause)
         self.widget_id = ""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

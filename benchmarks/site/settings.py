@@ -1,11 +1,12 @@
-"""Settings of the measured site: production-like (DEBUG off), SQLite in a folder that is thrown away, no rate limits.
+"""Settings of the measured site: production-like (DEBUG off), a database that is thrown away, no rate limits.
 
-Runs on: the server process. The harness names the folder in BENCHMARK_FOLDER, the state store in
-BENCHMARK_STORE.
+Runs on: the server process. The harness names the folder of the SQLite file in BENCHMARK_FOLDER, the state store in
+BENCHMARK_STORE, and a database of PostgreSQL, where it is to be that, in BENCHMARK_POSTGRES, with PGHOST and so on.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 
@@ -39,17 +40,25 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": Path(os.environ["BENCHMARK_FOLDER"]) / "db.sqlite3",
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-        },
-    }
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": Path(os.environ["BENCHMARK_FOLDER"]) / "db.sqlite3",
+    "OPTIONS": {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    },
 }
+POSTGRES: dict[str, Any] = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": os.environ.get("BENCHMARK_POSTGRES", ""),
+    "HOST": os.environ.get("PGHOST", ""),
+    "PORT": os.environ.get("PGPORT", ""),
+    "USER": os.environ.get("PGUSER", ""),
+    "PASSWORD": os.environ.get("PGPASSWORD", ""),
+    "CONN_MAX_AGE": 600,
+}
+DATABASES = {"default": POSTGRES if POSTGRES["NAME"] else SQLITE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Signing in is not what is measured.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -3,10 +3,11 @@
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
-from benchmarks.site import sampling
+from benchmarks.site import sampling, switching
 
 urlpatterns = [
     path("login/", LoginView.as_view()),
     path("apps/", include("scriptapps.urls")),
     path("samples/<str:command>/", sampling.samples),
+    path("durability/<str:position>/", switching.durability),
 ]
