@@ -47,7 +47,7 @@ class ScriptAppAdmin(admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": ("slug", "title", "enabled", "open_page", "live_sessions")}),
         (_("Who may open it"), {"fields": ("who", "access", "permission", "groups")}),
-        (_("Runs"), {"fields": ("deadline_seconds",)}),
+        (_("Runs"), {"fields": ("deadline_seconds", "scope")}),
         (_("Source"), {"fields": ("source_path", "created", "updated")}),
     )
 

@@ -111,7 +111,7 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
     change_form_template = "scriptapps/admin/session.html"
     change_list_template = "scriptapps/admin/sessions.html"
     fieldsets = (
-        (None, {"fields": ("id", "who", "script_app", "liveness_badge", "viewers")}),
+        (None, {"fields": ("id", "who", "script_app", "scope", "liveness_badge", "viewers")}),
         (_("Runs"), {"fields": ("runs", "last_run", "last_error", "pending")}),
         (_("Process"), {"fields": ("node", "state", "beat", "epoch", "lease")}),
         (_("Stored"), {"fields": ("stored", "kept_in_memory")}),

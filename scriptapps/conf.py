@@ -17,6 +17,8 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
+from scriptapps.scope import SCOPE_WORDS, Scope
+
 SETTINGS_NAME = "SCRIPTAPPS"
 
 
@@ -49,6 +51,7 @@ APP_KEYS: dict[str, tuple[type, ...]] = {
     "permission": (str,),
     "groups": (list, tuple),
     "deadline": (int, float),
+    "scope": (str,),
 }
 ACCESS_WORDS = ("public", "signed_in", "staff")
 
@@ -78,6 +81,8 @@ def _check_apps(value: Any) -> str:
                 return f"[{slug!r}][{key!r}] has the wrong type {type(given).__name__}"
             if isinstance(given, int | float) and given <= 0:
                 return f"[{slug!r}]['deadline'] must be above 0 seconds"
+        if entry.get("scope", Scope.TAB) not in list(Scope):
+            return f"[{slug!r}]['scope'] must be one of {SCOPE_WORDS}, not {entry['scope']!r}"
     return ""
 
 

@@ -20,7 +20,7 @@ class ScriptAppForm(forms.ModelForm):
 
     class Meta:
         model = ScriptApp
-        fields = ("title", "enabled", "access", "permission", "groups", "deadline_seconds")
+        fields = ("title", "enabled", "access", "permission", "groups", "deadline_seconds", "scope")
 
     def clean(self) -> dict[str, Any]:
         """A permission has to exist, groups have to be chosen, when the rule is about them."""

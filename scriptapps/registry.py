@@ -23,6 +23,7 @@ from scriptapps.access import NOBODY, AccessKind, AccessRule, AccessRuleError
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import SLUG_PATTERN, ScriptApp
 from scriptapps.runtime.script import Script
+from scriptapps.scope import Scope
 from scriptapps.script_header import HEADER_BYTES, ScriptHeader, parse_header
 
 logger = logging.getLogger("scriptapps.registry")
@@ -41,6 +42,7 @@ class ScriptSource:
     title: str = ""
     access: AccessRule | None = None
     deadline: float | None = None
+    scope: Scope | None = None
     description: str = ""
     problems: tuple[str, ...] = ()
 
@@ -53,6 +55,7 @@ class EffectiveApp:
     title: str
     access: AccessRule
     deadline: float
+    scope: Scope = Scope.TAB
     enabled: bool = True
     description: str = ""
 
@@ -178,6 +181,7 @@ class ScriptRegistry:
             title=title,
             access=access,
             deadline=float(deadline),
+            scope=Scope((row and row_scope(row)) or given.get("scope") or source.scope or Scope.TAB),
             enabled=row is None or row.enabled,
             description=source.description,
         )
@@ -193,6 +197,7 @@ class ScriptRegistry:
             title=header.title,
             access=header.access,
             deadline=header.deadline,
+            scope=header.scope,
             description=header.description,
             problems=header.problems,
         )
@@ -284,6 +289,11 @@ def row_access(row: ScriptApp) -> AccessRule | None:
         return AccessRule(AccessKind(row.access))
     except (AccessRuleError, ValueError):
         return NOBODY
+
+
+def row_scope(row: ScriptApp) -> str:
+    """The scope of a row, "" where it leaves the declaration in force. One that is unknown keeps tabs apart."""
+    return row.scope if not row.scope or row.scope in list(Scope) else Scope.TAB
 
 
 def settings_access(slug: str, given: dict[str, object]) -> AccessRule | None:

@@ -13,11 +13,12 @@ import tokenize
 from dataclasses import dataclass
 
 from scriptapps.access import NOBODY, AccessRule, AccessRuleError
+from scriptapps.scope import SCOPE_WORDS, Scope
 
 # The header has to fit into the file's beginning, so that listing many scripts stays cheap.
 HEADER_BYTES = 8_192
 LINE = re.compile(r"^#+\s*([A-Za-z][A-Za-z _-]{0,30}?)\s*:\s*(.*?)\s*$")
-KEYS = ("title", "access", "deadline", "description")
+KEYS = ("title", "access", "deadline", "scope", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class ScriptHeader:
     title: str = ""
     access: AccessRule | None = None
     deadline: float | None = None
+    scope: Scope | None = None
     description: str = ""
     problems: tuple[str, ...] = ()
 
@@ -44,11 +46,12 @@ def parse_header(source: bytes) -> ScriptHeader:
             found.setdefault(key, match[2])
         elif near := difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8):
             problems.append(f"“# {match[1]}:” is not a declaration; did you mean “# {near[0]}:”?")
-    access, deadline = _access(found, problems), _deadline(found, problems)
+    access, deadline, scope = _access(found, problems), _deadline(found, problems), _scope(found, problems)
     return ScriptHeader(
         title=found.get("title", "")[:200],
         access=access,
         deadline=deadline,
+        scope=scope,
         description=found.get("description", ""),
         problems=tuple(problems),
     )
@@ -91,3 +94,13 @@ def _deadline(found: dict[str, str], problems: list[str]) -> float | None:
         return seconds
     problems.append(f"“# deadline:” takes seconds from 0 to 86400, not {found['deadline']!r}; the default holds")
     return None
+
+
+def _scope(found: dict[str, str], problems: list[str]) -> Scope | None:
+    if "scope" not in found:
+        return None
+    try:
+        return Scope(found["scope"].lower())
+    except ValueError:
+        problems.append(f"“# scope:” is one of {SCOPE_WORDS}, not {found['scope']!r}; each tab has its own session")
+        return None

@@ -120,8 +120,8 @@ def test_access_in_scripts(folder):
     assert ids(checks.check_access()) == ["scriptapps.W008"]
     folder.write("orders.py", "# access: pubic\n")
     assert ids(checks.check_access()) == ["scriptapps.E007"]
-    folder.write("orders.py", "# acess: staff\n# deadline: soon\n")
-    assert ids(checks.check_access()) == ["scriptapps.W007"] * 2
+    folder.write("orders.py", "# acess: staff\n# deadline: soon\n# scope: team\n")
+    assert ids(checks.check_access()) == ["scriptapps.W007"] * 3
 
 
 def test_access_in_settings(folder, settings):

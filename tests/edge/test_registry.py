@@ -9,6 +9,7 @@ from scriptapps.access import NOBODY, PUBLIC, SIGNED_IN, STAFF, AccessRule
 from scriptapps.errors import ScriptCompileError
 from scriptapps.models import ScriptApp
 from scriptapps.registry import ScriptRegistry, ScriptSource, prettified, registry
+from scriptapps.scope import Scope
 
 
 def found(slug: str) -> ScriptSource:
@@ -193,6 +194,24 @@ def test_row_over_settings_over_header(folder, settings):
     row.title, row.access, row.deadline_seconds, row.enabled = "Row", "public", 30, False
     effective = registry.effective(source, row)
     assert (effective.title, effective.access, effective.deadline, effective.enabled) == ("Row", PUBLIC, 30, False)
+
+
+@pytest.mark.django_db
+def test_who_shares_a_session_follows_the_same_order(folder, settings):
+    folder.write("orders.py")
+    source = found("orders")
+    row = registry.script_app(source)
+    assert registry.effective(source, row).scope is Scope.TAB
+    folder.write("orders.py", "# scope: browser\n")
+    source = found("orders")
+    assert registry.effective(source, row).scope is Scope.BROWSER
+    settings.SCRIPTAPPS = {"DIRS": [folder.path], "APPS": {"orders": {"scope": "user"}}}
+    assert registry.effective(source, row).scope is Scope.USER
+    row.scope = "tab"
+    assert registry.effective(source, row).scope is Scope.TAB
+    # Nobody shares by mistake.
+    row.scope = "nonsense"
+    assert registry.effective(source, row).scope is Scope.TAB
 
 
 @pytest.mark.django_db

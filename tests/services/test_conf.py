@@ -69,6 +69,7 @@ def test_an_unknown_attribute_is_an_error():
         ({"APPS": {"orders": {"acess": "staff"}}}, "unknown key"),
         ({"APPS": {"orders": {"title": 3}}}, "wrong type"),
         ({"APPS": {"orders": {"deadline": 0}}}, "above 0"),
+        ({"APPS": {"orders": {"scope": "team"}}}, "must be one of tab, browser, user"),
         ([], "must be a dict"),
     ],
 )

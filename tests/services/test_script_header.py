@@ -3,6 +3,7 @@
 import pytest
 
 from scriptapps.access import NOBODY, PUBLIC, SIGNED_IN, STAFF, AccessRule, AccessRuleError
+from scriptapps.scope import Scope
 from scriptapps.script_header import parse_header
 
 
@@ -74,3 +75,16 @@ def test_a_useless_deadline_is_reported(text):
     header = parse_header(f"# deadline: {text}\n".encode())
     assert header.deadline is None
     assert len(header.problems) == 1
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_who_shares_a_session(scope):
+    header = parse_header(f"# Scope: {scope.upper()}\n".encode())
+    assert header.scope is scope
+    assert not header.problems
+
+
+def test_an_unknown_scope_is_reported_and_shares_nothing():
+    header = parse_header(b"# scope: team\n")
+    assert header.scope is None
+    assert header.problems == ("“# scope:” is one of tab, browser, user, not 'team'; each tab has its own session",)
