@@ -72,3 +72,7 @@ class LeaseLostError(ScriptAppsError):
 
 class StoredStateGoneError(ScriptAppsError):
     """A store does not hold any more what it was given of a session: it has to be written as a whole, or is lost."""
+
+
+class UploadedFileGoneError(ScriptAppsError, OSError):
+    """The bytes of an uploaded file are asked for, and its session does not have the file (any more)."""

@@ -23,6 +23,7 @@ from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.signal import Signal
+from scriptapps.runtime.uploaded_files import SessionFiles
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec
 
@@ -68,6 +69,7 @@ class LiveSession(DurablePage):
         self.run: RunContext | None = None
         self.queue = RunQueue()
         self.signal = Signal()
+        self.files = SessionFiles(self)
         self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scriptapps.runtime.state_journal import StateChange, StateLimits
+from scriptapps.runtime.uploaded_files import FileHost, NoFiles
 
 if TYPE_CHECKING:
     from scriptapps.runtime.live_session import LiveSession
@@ -51,6 +52,8 @@ class RuntimeOptions:
     # Script thread: call the function and commit what it wrote, the session's change and its event in one transaction.
     commit_with: Callable[[LiveSession, RunContext, Callable[[], None]], None] | None = None
     state_limits: StateLimits = field(default_factory=StateLimits)
+    # Script thread: where uploaded files are.
+    files: FileHost = field(default_factory=NoFiles)
     # Supervisor thread: cancel the query that this thread is waiting for.
     cancel_query: Callable[[int], None] = _nothing
     # Any thread, must be quick: something that the host shows of the session changed.

@@ -147,6 +147,8 @@ class _Execution:
         self._settle_page()
         self.session.options.after_run(self.run, self.guard.broken_off)
         is_saved = self._save()
+        if is_saved:
+            self.session.files.let_go_of_unused()
         return finish(self, (time.perf_counter() - started) * 1000, ack=is_saved)
 
     def _execute(self) -> None:

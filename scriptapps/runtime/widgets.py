@@ -27,7 +27,8 @@ class WidgetSpec:
     """What the server knows of a widget that a script placed.
 
     ``deserialize`` turns a wire value into what the script gets, ``serialize`` the other way; both raise
-    InvalidWidgetValueError for what does not fit.
+    InvalidWidgetValueError for what does not fit. ``settle`` asks the host what is true of a value and returns it as it
+    is then; it alone may query, and is called on the script thread only.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class WidgetSpec:
     default: Wire
     deserialize: Callable[[Wire], Any]
     serialize: Callable[[Any], Wire]
+    settle: Callable[[Wire], Wire] = lambda wire: wire
     key: str | None = None
     trigger: bool = False
     atomic: bool = False
@@ -194,7 +196,7 @@ class WidgetStore:
     def value(self, widget_id: str) -> Any:
         """The widget's value as the script sees it in this run."""
         spec = self.specs[widget_id]
-        return spec.deserialize(self.current.get(widget_id, spec.default))
+        return spec.deserialize(spec.settle(self.current.get(widget_id, spec.default)))
 
     def register(self, spec: WidgetSpec, assigned: Any) -> tuple[Any, Wire, bool]:
         """Note that the run places this widget. ``assigned`` is what ``session_state`` holds for its key, or MISSING.
@@ -203,16 +205,17 @@ class WidgetStore:
         """
         before = self.current.get(spec.widget_id, MISSING)
         if assigned is not MISSING:
-            wire = spec.serialize(assigned)
+            wire = spec.settle(spec.serialize(assigned))
             value = spec.deserialize(wire)
             forced = wire != before
         elif before is MISSING:
             wire, forced = spec.default, True
             value = spec.deserialize(wire)
         else:
-            wire, forced = before, False
             try:
+                wire = spec.settle(before)
                 value = spec.deserialize(wire)
+                forced = wire is not before and wire != before
             except InvalidWidgetValueError:
                 wire, forced = spec.default, True
                 value = spec.deserialize(wire)
@@ -244,6 +247,7 @@ def add_widget(
     default: Wire,
     deserialize: Callable[[Wire], Any],
     serialize: Callable[[Any], Wire],
+    settle: Callable[[Wire], Wire] = lambda wire: wire,
     key: str | int | None = None,
     keyed_identity: Sequence[object] = (),
     on_change: Callable[..., Any] | None = None,
@@ -270,6 +274,7 @@ def add_widget(
         default=default,
         deserialize=deserialize,
         serialize=serialize,
+        settle=settle,
         key=name,
         disabled=message.field.disabled,
         form_id=container.form_id,
