@@ -76,13 +76,15 @@ def _collect(root: Path, file: Path, st: StubModule, methods: StubModule) -> Non
     tree = ast.parse(file.read_text(), str(file))
     module = ".".join(file.relative_to(root).with_suffix("").parts)
     known = dict(_bindings(tree, module))
-    registered = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _role(node) in CALLABLE}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    registered = {node.name for node in functions if _role(node) in CALLABLE}
+    overloaded = {node.name for node in functions if _is_overload(node)}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
             continue
         if _role(node) == ATTRIBUTE:
             _add_attribute(node, st, known, file)
-        elif node.name in registered:
+        elif node.name in registered and (node.name not in overloaded or _is_overload(node)):
             _add_function(node, st, methods, known, file)
 
 
@@ -93,6 +95,10 @@ def _role(node: ast.FunctionDef) -> str:
         if isinstance(called, ast.Name) and called.id in CALLABLE | {ATTRIBUTE}:
             return called.id
     return ""
+
+
+def _is_overload(node: ast.FunctionDef) -> bool:
+    return any(isinstance(item, ast.Name) and item.id == "overload" for item in node.decorator_list)
 
 
 def _bindings(tree: ast.Module, module: str) -> Iterator[tuple[str, str]]:

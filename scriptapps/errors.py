@@ -59,7 +59,11 @@ class StopScript(ScriptControl):
 
 
 class RerunScript(ScriptControl):
-    """Ends the run here and starts it again from the top."""
+    """Ends the run here and starts another one: from the top, or of ``fragments`` (ids) only."""
+
+    def __init__(self, fragments: tuple[str, ...] | None = None) -> None:
+        super().__init__()
+        self.fragments = fragments
 
 
 class NotDurableError(ScriptAppsError):

@@ -32,6 +32,12 @@ class Run(Protocol):
     def check(self) -> None:
         """Raise if the run must end here."""
 
+    def acting(self) -> Run:
+        """The run that writes when a handle of this one is used: this one, or the later run of a fragment."""
+
+    def place_of(self, node: Node) -> Node:
+        """Where a write to ``node`` goes in the run that is acting."""
+
 
 class Container(ElementMethods):
     """A place for elements: the page, the sidebar, a column, a form ... Use it with ``with`` or call its methods.
@@ -55,7 +61,7 @@ class Container(ElementMethods):
         """Like ``add`` for properties that are serialised already."""
         self.run.check()
         node = self._place(kind, props, str(width))
-        return Placed(self.run, node, self.form_id)
+        return Placed(self.run.acting(), node, self.form_id)
 
     def add_container(
         self, kind: str, message: Message, *, width: str | int = "", form_id: str | None = None
@@ -63,13 +69,14 @@ class Container(ElementMethods):
         """Place an empty container and return it."""
         self.run.check()
         node = self._place(kind, message.SerializeToString(), str(width))
-        return Container(self.run, node, self.form_id if form_id is None else form_id)
+        return Container(self.run.acting(), node, self.form_id if form_id is None else form_id)
 
     def add_value_element(self, kind: str, props: bytes, widget_id: str, value: Any, forced: bool, width: str) -> Node:
         """Place a widget. ``forced``: the script set the value; otherwise one that is on the page keeps its own."""
-        return self.run.tree.place(
-            self.run.number,
-            self.node,
+        run = self.run.acting()
+        return run.tree.place(
+            run.number,
+            run.place_of(self.node),
             kind,
             props,
             widget_id=widget_id,
@@ -79,7 +86,8 @@ class Container(ElementMethods):
         )
 
     def _place(self, kind: str, props: bytes, width: str) -> Node:
-        return self.run.tree.place(self.run.number, self.node, kind, props, width=width)
+        run = self.run.acting()
+        return run.tree.place(run.number, run.place_of(self.node), kind, props, width=width)
 
     def discard(self) -> None:
         """Remove this container and everything in it."""
@@ -104,7 +112,8 @@ class Placed(Container):
     __slots__ = ()
 
     def _place(self, kind: str, props: bytes, width: str) -> Node:
-        self.node = self.run.tree.replace(self.run.number, self.node, kind, props, width)
+        run = self.run.acting()
+        self.node = run.tree.replace(run.number, self.node, kind, props, width)
         return self.node
 
     def add_value_element(self, kind: str, props: bytes, widget_id: str, value: Any, forced: bool, width: str) -> Node:

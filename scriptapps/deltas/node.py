@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 CONTAINER_KINDS = frozenset(
-    {"root", "container", "columns", "column", "empty", "expander", "tabs", "tab", "form", "status"}
+    {"root", "container", "columns", "column", "empty", "expander", "tabs", "tab", "form", "status", "fragment"}
 )
 
 

@@ -7,6 +7,7 @@ predecessor is not certain wait in ``pending`` until a later sibling, a flush or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scriptapps.deltas.matching import match_siblings
@@ -25,23 +26,35 @@ class PageTree(ObservedTree):
 
     # -- a run -----------------------------------------------------------------------------------------------------
 
-    def begin_run(self, run: int) -> None:
-        """From now on children are placed by run number ``run``; writes of other runs are refused."""
+    def begin_run(self, run: int, parts: Sequence[Node] | None = None) -> None:
+        """From now on children are placed by run number ``run``; writes of other runs are refused.
+
+        ``parts`` are the only containers that are filled anew, None for the whole page.
+        """
         with self.lock:
             self.run = run
-            for root in (self.main, self.sidebar):
-                root.run, root.cursor, root.pending = run, 0, []
             self._unsettled.clear()
+            for part in (self.main, self.sidebar) if parts is None else parts:
+                self._begin_part(part.resolve())
 
-    def end_run(self, run: int, *, prune: bool) -> None:
-        """Settle everything; with ``prune`` remove what this run did not place."""
+    def begin_part(self, run: int, part: Node) -> None:
+        """A container that stands outside of the parts is filled anew as well."""
+        with self.lock:
+            self._accept(run)
+            self._begin_part(part.resolve())
+
+    def _begin_part(self, part: Node) -> None:
+        part.run, part.cursor, part.pending = self.run, 0, []
+
+    def end_run(self, run: int, *, prune: bool, parts: Sequence[Node] | None = None) -> None:
+        """Settle everything; with ``prune`` remove what this run did not place, of the whole page or of ``parts``."""
         with self.lock:
             if run != self.run:
                 return
             self._settle_all()
             if prune:
-                self._prune(self.main)
-                self._prune(self.sidebar)
+                for part in (self.main, self.sidebar) if parts is None else parts:
+                    self._prune(part.resolve())
 
     def abandon_run(self) -> None:
         """No write of the current run is accepted any more."""

@@ -24,7 +24,8 @@ from scriptapps.runtime.main_module import install_main_module
 from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
-from scriptapps.runtime.runner import MESSAGES, BrokenOff, RunGuard, announce, run_once
+from scriptapps.runtime.run_guard import BrokenOff, RunGuard
+from scriptapps.runtime.runner import MESSAGES, announce, run_once
 from scriptapps.runtime.signal import install_cooperative_sleep
 
 logger = logging.getLogger("scriptapps.engine")

@@ -8,7 +8,8 @@ viewer sends counts once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
@@ -18,12 +19,12 @@ from scriptapps.errors import InvalidWidgetValueError, ProtocolError, TooManyRun
 from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value
 from scriptapps.runtime.durable_page import DurablePage
+from scriptapps.runtime.fragments import Fragments
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
 from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.signal import Signal
-from scriptapps.runtime.uploaded_files import SessionFiles
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec
 
@@ -68,8 +69,8 @@ class LiveSession(DurablePage):
         self.state_of_life = LifecycleState.IDLE
         self.run: RunContext | None = None
         self.queue = RunQueue()
+        self.fragments = Fragments()
         self.signal = Signal()
-        self.files = SessionFiles(self)
         self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0
@@ -146,9 +147,23 @@ class LiveSession(DurablePage):
             viewer.refuse("invalid_value", str(problem), seq=seq)
             self._show_own_value(viewer, widget_id)
         if checked:
-            self.request_rerun(RerunRequest("widget"))
+            widget_ids = [widget_id for widget_id, _ in checked]
+            fragments = self._fragments_of(widget_ids)
+            request = RerunRequest("widget", fragments=fragments, detail=self.widgets.label(widget_ids[-1]))
+            # A fragment that has gone meanwhile leaves its events to the whole script.
+            _ = self.request_rerun(request) or self.request_rerun(replace(request, fragments=None))
         else:
             self.acknowledge_idle()
+
+    def _fragments_of(self, widget_ids: Iterable[str]) -> tuple[str, ...] | None:
+        """The fragments that these widgets stand in; None if one of them stands in none."""
+        found: dict[str, None] = {}
+        for widget_id in widget_ids:
+            spec = self.widgets.specs.get(widget_id)
+            if spec is None or self.fragments.get(spec.fragment_id) is None:
+                return None
+            found[spec.fragment_id] = None
+        return tuple(found)
 
     def _show_own_value(self, viewer: Viewer, widget_id: str) -> None:
         with self.tree.lock:
@@ -170,8 +185,13 @@ class LiveSession(DurablePage):
     def request_rerun(self, request: RerunRequest) -> bool:
         """Run the script, once, after everything that was asked for up to now.
 
-        Returns False when it will not be run: the session is closed, or its own ``st.rerun`` came after a stop.
+        Returns False when it will not be run: the session is closed, its own ``st.rerun`` came after a stop, or the
+        fragments that are to run are not on the page any more.
         """
+        if request.fragments is not None:
+            request = replace(request, fragments=self.fragments.living(request.fragments))
+            if not request.fragments:
+                return False
         with self._lock:
             if self.state_of_life is LifecycleState.CLOSED:
                 return False
@@ -181,12 +201,19 @@ class LiveSession(DurablePage):
             self.queue.put(request)
             was, self.state_of_life = self.state_of_life, next_state(self.state_of_life, LifecycleEvent.REQUEST)
             run = self.run
-            if run is not None and request.supersedes and not run.shielded:
+            if run is not None and request.supersedes and not run.shielded and self._is_outdated_locked(run):
                 self.signal.stop("SUPERSEDED")
             hurry = was is LifecycleState.QUEUED and waited_in_background and not request.background
         if was is LifecycleState.IDLE or hurry:
             self.submit()
         return True
+
+    def _is_outdated_locked(self, run: RunContext) -> bool:
+        """Whether everything that the run makes is made again by the one that waits."""
+        waiting = self.queue.pending
+        if waiting is None or waiting.fragments is None:
+            return True
+        return run.fragments is not None and set(run.fragments) <= set(waiting.fragments)
 
     def submit(self) -> None:
         """Hand the waiting request to the engine; if that takes no more runs, say so."""
@@ -253,7 +280,7 @@ class LiveSession(DurablePage):
         with self._lock:
             if self.state_of_life is not LifecycleState.QUEUED:
                 return None
-            request = self.queue.take() or RerunRequest("click")
+            request = self.queue.take() or RerunRequest("click", fragments=())
             self.state_of_life = next_state(self.state_of_life, LifecycleEvent.TAKE)
             self.signal.clear()
             self.run_number += 1
@@ -266,7 +293,20 @@ class LiveSession(DurablePage):
             self.run = run = RunContext(self, self.run_number)
             run.clicks = clicks
             run.seqs = dict(self.inbox.seen)
+            if request.fragments is not None:
+                self._limit_locked(run, request.fragments, [*changed, *clicks])
         return run, request, changed
+
+    def _limit_locked(self, run: RunContext, fragments: tuple[str, ...], widget_ids: list[str]) -> None:
+        """The run is for fragments only, unless a widget of the rest of the page was used as well."""
+        used = self._fragments_of(widget_ids)
+        wanted = () if used is None else self.fragments.living([*fragments, *used])
+        if not wanted:
+            return
+        within = self.fragments.within(wanted)
+        run.fragments = wanted
+        run.kept = {key: spec for key, spec in self.widgets.specs.items() if spec.fragment_id not in within}
+        run.kept_keys = {key: widget_id for key, widget_id in self.widgets.keys.items() if widget_id in run.kept}
 
     def take_click(self, run: RunContext, spec: WidgetSpec) -> bool:
         """Whether the button was clicked for this run. From then on the run is not given up for a newer one."""
@@ -290,7 +330,7 @@ class LiveSession(DurablePage):
         with self._lock:
             run.shielded = bool(run.fired)
             waiting = self.queue.pending
-            if not run.shielded and waiting is not None and waiting.supersedes:
+            if not run.shielded and waiting is not None and waiting.supersedes and self._is_outdated_locked(run):
                 self.signal.stop("SUPERSEDED")
 
     def _shield_locked(self, run: RunContext) -> None:
@@ -330,7 +370,16 @@ class LiveSession(DurablePage):
     def forget_unplaced(self, run: RunContext) -> None:
         """A run reached its end: widgets that it did not place lose value and key."""
         with self._lock:
-            self.widgets.end_run(run.registered, run.keys)
+            kept, kept_keys = run.kept, run.kept_keys
+            if run.failed_fragments:
+                # What a fragment did not come to because of an error keeps its values.
+                failed = self.fragments.within(run.failed_fragments)
+                kept = kept | {key: spec for key, spec in self.widgets.specs.items() if spec.fragment_id in failed}
+                kept_keys = kept_keys | {spec.key: key for key, spec in kept.items() if spec.key is not None}
+            self.widgets.end_run(kept | run.registered, kept_keys | run.keys)
+            self.fragments.end_run(run.fragments, run.placed_fragments)
+            if run.fragments is not None:
+                return
             self.state.forget_unplaced()
             # Callbacks run before the next run has a namespace: to them, __main__ is the one that they come from.
             has_callbacks = any(spec.on_change is not None for spec in run.registered.values())

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scriptapps.deltas.container import Container
+from scriptapps.deltas.node import Node
 from scriptapps.errors import NoRunContextError, ScriptApiError, StopScript
+from scriptapps.runtime.fragments import current_fragment
 
 if TYPE_CHECKING:
     from scriptapps.deltas.page_tree import PageTree
@@ -45,7 +47,9 @@ class RunContext:
     """One pass over the script, seen from inside.
 
     ``number`` counts the runs of the session, ``run_id`` names the run on the wire. ``registered`` are the widgets
-    placed so far by id, ``keys`` the user's keys among them.
+    placed so far by id, ``keys`` the user's keys among them. ``fragments`` are the ids of the only fragments that
+    run, None for the whole script; then ``kept`` and ``kept_keys`` are the widgets of the rest of the page.
+    ``report_error`` shows an exception in a block of the page.
     """
 
     def __init__(self, session: LiveSession, number: int) -> None:
@@ -59,6 +63,13 @@ class RunContext:
         self.sidebar = Container(self, self.tree.sidebar)
         self.registered: dict[str, WidgetSpec] = {}
         self.keys: dict[str, str] = {}
+        self.fragments: tuple[str, ...] | None = None
+        self.kept: dict[str, WidgetSpec] = {}
+        self.kept_keys: dict[str, str] = {}
+        self.placed_fragments: set[str] = set()
+        self.failed_fragments: set[str] = set()
+        self.fragment_calls: dict[tuple[str, str], int] = {}
+        self.report_error: Callable[[BaseException, Node], None] = _raise
         self.forms: dict[str, FormInfo] = {}
         self.clicks: set[str] = set()
         self.fired: set[str] = set()
@@ -79,6 +90,16 @@ class RunContext:
         if self.signal.set:
             self.signal.act()
 
+    def acting(self) -> RunContext:
+        """The run that writes now: this one, or the one in which a fragment runs again."""
+        scope = current_fragment.get()
+        return self if scope is None else scope.run
+
+    def place_of(self, node: Node) -> Node:
+        """Where a write to ``node`` goes: there, or in the block that the running fragment has in there."""
+        scope = current_fragment.get()
+        return node if scope is None else scope.place_of(node)
+
     @property
     def user(self) -> Any:
         """The signed-in user as the host loads it, once per run."""
@@ -92,6 +113,10 @@ class RunContext:
         if form.form_id in self.forms:
             raise ScriptApiError(f"There are two forms with the key {form.form_id!r}. Give each form a key of its own.")
         self.forms[form.form_id] = form
+
+
+def _raise(error: BaseException, block: Node) -> None:
+    raise error
 
 
 def get_run() -> RunContext:

@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import threading
 import time
 import types
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
 
 from scriptapps.deltas.container import current_container
+from scriptapps.deltas.node import Node
 from scriptapps.errors import (
     LeaseLostError,
     RerunScript,
     ScriptApiError,
     ScriptCompileError,
-    ScriptControl,
     StopScript,
     StoredStateGoneError,
 )
 from scriptapps.protocol import schema
+from scriptapps.runtime.callbacks import run_callbacks
 from scriptapps.runtime.error_report import describe_exception
+from scriptapps.runtime.fragments import Fragment, run_fragment
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.run_context import RunContext, current_run
+from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
 from scriptapps.runtime.state_journal import StateChange
-from scriptapps.runtime.widgets import WidgetSpec
 
 logger = logging.getLogger("scriptapps.runs")
 
@@ -49,58 +49,6 @@ MESSAGES = {
     "ABANDONED": "The run could not be stopped and was given up. The next run starts afresh.",
     "REFUSED": "You may no longer run this page.",
 }
-
-
-class BrokenOff(StopScript):
-    """Raised in a script thread from outside; why is told by the session's signal."""
-
-    def __init__(self) -> None:
-        super().__init__("STOPPED")
-
-
-class RunGuard:
-    """The door between a run and whoever breaks it off: inside, an asynchronous exception may be raised.
-
-    ``abandoned`` and ``broken_off`` are set by the supervisor; ``lock`` guards them, ``inside`` and ``left``.
-    ``hold`` is the run's hold on the gate of modules.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.inside = False
-        self.left = False
-        self.broken_off = False
-        self.abandoned = False
-        self.run: RunContext | None = None
-        self.hold: object = None
-        self.thread_id = threading.get_ident()
-        self.started = time.monotonic()
-        self._clock = time.pthread_getcpuclockid(self.thread_id) if hasattr(time, "pthread_getcpuclockid") else None
-        self._processor = self._read_clock()
-
-    def processor_seconds(self) -> float:
-        """How long the run has computed itself; waiting does not count. Elapsed time where that is not to be had."""
-        return self._read_clock() - self._processor
-
-    def _read_clock(self) -> float:
-        return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
-
-    def enter(self, hold: object) -> None:
-        """Script code begins."""
-        with self.lock:
-            self.hold, self.inside = hold, True
-
-    def leave(self, clear_pending: Callable[[int], None]) -> None:
-        """Script code has ended; an exception on its way is called back. Returns only when the door is shut."""
-        while True:
-            try:
-                with self.lock:
-                    self.inside, self.left = False, True
-                    if self.broken_off:
-                        clear_pending(self.thread_id)
-                return
-            except ScriptControl:
-                continue
 
 
 def run_once(session: LiveSession, guard: RunGuard, clear_pending: Callable[[int], None] = lambda _: None) -> bool:
@@ -129,6 +77,8 @@ class _Execution:
         self.outcome = "COMPLETED"
         self.message = ""
         self.wants_rerun = False
+        self.rerun_fragments: tuple[str, ...] | None = None
+        run.report_error = self._failed
 
     def run_all(self) -> bool:
         started = time.perf_counter()
@@ -153,6 +103,9 @@ class _Execution:
 
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
+        if self.run.fragments is not None:
+            self._execute_fragments([f for key in self.run.fragments if (f := self.session.fragments.get(key))])
+            return
         script = self.session.load_script()
         self.session.set_source_status()
         self.session.tree.begin_run(self.run.number)
@@ -162,7 +115,7 @@ class _Execution:
         with run_gate.shared() as hold:
             self.guard.enter(hold)
             try:
-                self._run_callbacks()
+                run_callbacks(self.session, self.run, self.changed)
                 exec(script.code, namespace)
                 self.run.check()
                 self.run.reached_end = True
@@ -170,42 +123,19 @@ class _Execution:
                 # Only the script itself may be broken off, never the gate or what notes the outcome.
                 self.guard.leave(self.clear_pending)
 
-    # -- callbacks -------------------------------------------------------------------------------------------------
-
-    def _run_callbacks(self) -> None:
-        widgets, run = self.session.widgets, self.run
-        todo = [widget_id for widget_id in self.changed if _has_callback(widgets.specs.get(widget_id))]
-        clicked = [widget_id for widget_id in run.clicks if _has_callback(widgets.specs.get(widget_id))]
-        if not todo and not clicked:
-            return
-        self.session.shield(run)
-        run.in_callbacks = True
-        try:
-            for widget_id in clicked:
-                self.session.take_click(run, widgets.specs[widget_id])
-            for widget_id in todo + clicked:
-                self._call_back(widgets.specs[widget_id])
-        finally:
-            run.in_callbacks = False
-            self.session.unshield(run)
-
-    def _call_back(self, spec: WidgetSpec) -> None:
-        def call() -> None:
-            assert spec.on_change is not None
-            # The script runs after the callbacks anyway.
-            with suppress(RerunScript):
-                spec.on_change(*spec.args, **spec.kwargs)
-
-        commit_with = self.session.options.commit_with
-        if not spec.atomic or commit_with is None:
-            call()
-            return
-        before = self.session.state.checkpoint()
-        try:
-            commit_with(self.session, self.run, call)
-        except BaseException:
-            self.session.state.roll_back(before)
-            raise
+    def _execute_fragments(self, fragments: list[Fragment]) -> None:
+        self.session.tree.begin_run(self.run.number, parts=[fragment.node for fragment in fragments])
+        with run_gate.shared() as hold:
+            self.guard.enter(hold)
+            try:
+                run_callbacks(self.session, self.run, self.changed)
+                for fragment in fragments:
+                    self.run.main_module = fragment.main_module
+                    run_fragment(self.run, fragment)
+                    self.run.check()
+                self.run.reached_end = True
+            finally:
+                self.guard.leave(self.clear_pending)
 
     # -- how it ended ----------------------------------------------------------------------------------------------
 
@@ -213,8 +143,8 @@ class _Execution:
     def _outcome_of(self) -> Iterator[None]:
         try:
             yield
-        except RerunScript:
-            self._ask_again()
+        except RerunScript as rerun:
+            self._ask_again(rerun.fragments)
         except BrokenOff as stop:
             self.outcome = self.session.signal.reason or stop.reason
         except StopScript as stop:
@@ -228,14 +158,14 @@ class _Execution:
                 self._failed(error)
         self.message = self.message or MESSAGES.get(self.outcome, "")
 
-    def _ask_again(self) -> None:
+    def _ask_again(self, fragments: tuple[str, ...] | None) -> None:
         if self.session.chain >= self.session.options.max_rerun_chain:
             limit = self.session.options.max_rerun_chain
             self._failed(
                 ScriptApiError(f"st.rerun() was called in {limit} runs one after the other, which would never end.")
             )
         else:
-            self.outcome, self.wants_rerun = "SUPERSEDED", True
+            self.outcome, self.wants_rerun, self.rerun_fragments = "SUPERSEDED", True, fragments
 
     def _not_compiled(self, error: ScriptCompileError) -> None:
         self.outcome = "NOT_COMPILED"
@@ -244,7 +174,7 @@ class _Execution:
         details = str(error) if self.session.options.show_tracebacks else "The script does not compile."
         self.session.set_source_status(error=details)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, block: Node | None = None) -> None:
         self.outcome = "FAILED"
         reference = uuid.uuid4().hex[:12]
         options = self.session.options
@@ -261,7 +191,12 @@ class _Execution:
         )
         tree = self.session.tree
         if tree.run == self.run.number:
-            tree.place(self.run.number, tree.main, "exception", message.SerializeToString())
+            tree.place(self.run.number, block or self._block(), "exception", message.SerializeToString())
+
+    def _block(self) -> Node:
+        """Where an exception is shown that ended the run."""
+        first = self.session.fragments.get(self.run.fragments[0]) if self.run.fragments else None
+        return self.session.tree.main if first is None else first.node.resolve()
 
     def _script_traceback(self, error: BaseException) -> types.TracebackType | None:
         """The traceback from the script's first frame on: what is above it is ours."""
@@ -313,22 +248,28 @@ class _Execution:
 
     def _settle_page(self) -> None:
         run, session = self.run, self.session
+        parts = None if run.fragments is None else session.fragments.blocks(run.fragments)
         if self.outcome != "SUPERSEDED" or self.wants_rerun:
             _clear_submitted_forms(session, run)
         if self.outcome != "SUPERSEDED":
             session.drop_unused_clicks(run)
         if self.outcome in ("STOPPED", "DEADLINE"):
             session.take_what_came_meanwhile(run)
-        if run.reached_end and self.outcome == "COMPLETED":
+        if run.reached_end and self.outcome in ("COMPLETED", "FAILED"):
             session.forget_unplaced(run)
-        session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD)
+        session.tree.end_run(run.number, prune=self.outcome not in KEEP_OLD, parts=parts)
 
 
 def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
     """Announce the end of a run. Returns whether another one is to follow."""
     session, run = execution.session, execution.run
     if execution.wants_rerun:
-        request = RerunRequest("st.rerun", chained=True, background=execution.request.background)
+        request = RerunRequest(
+            "st.rerun",
+            chained=True,
+            background=execution.request.background,
+            fragments=execution.rerun_fragments,
+        )
         if not session.request_rerun(request):
             execution.wants_rerun, execution.outcome = False, session.signal.reason or "STOPPED"
             execution.message = MESSAGES.get(execution.outcome, "")
@@ -372,10 +313,6 @@ def announce(
     )
     session.broadcast(urgent=urgent, run_finished=finished)
     session.options.on_change(session)
-
-
-def _has_callback(spec: Any) -> bool:
-    return spec is not None and spec.on_change is not None
 
 
 def _clear_submitted_forms(session: LiveSession, run: RunContext) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from scriptapps.deltas.container import Container
 from scriptapps.errors import DuplicateWidgetError, InvalidWidgetValueError, ScriptApiError, StateAssignmentError
 from scriptapps.protocol.values import Wire
+from scriptapps.runtime.fragments import current_fragment_id
 from scriptapps.runtime.run_context import RunContext
 
 MISSING: Any = object()
@@ -43,6 +44,7 @@ class WidgetSpec:
     atomic: bool = False
     disabled: bool = False
     form_id: str = ""
+    fragment_id: str = ""
     on_change: Callable[..., Any] | None = None
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +92,11 @@ class WidgetStore:
                 )
         else:
             spec.deserialize(wire)
+
+    def label(self, widget_id: str) -> str:
+        """What a person calls the widget."""
+        spec = self.specs.get(widget_id)
+        return (spec.label or spec.key or spec.kind) if spec is not None else ""
 
     # -- under the session's lock ----------------------------------------------------------------------------------
 
@@ -261,11 +268,12 @@ def add_widget(
     next run if ``identity`` (every parameter that matters for its value) is equal; with a key if the key and
     ``keyed_identity`` are. Raises DuplicateWidgetError, ScriptApiError, InvalidWidgetValueError.
     """
-    run = cast(RunContext, container.run)
+    run = cast(RunContext, container.run.acting())
     run.check()
     name = None if key is None else str(key)
+    fragment_id = current_fragment_id()
     scope: tuple[object, ...] = (
-        (*identity, container.form_id, _root_number(container)) if name is None else tuple(keyed_identity)
+        (*identity, container.form_id, _root_number(container), fragment_id) if name is None else tuple(keyed_identity)
     )
     spec = WidgetSpec(
         kind=kind,
@@ -278,6 +286,7 @@ def add_widget(
         key=name,
         disabled=message.field.disabled,
         form_id=container.form_id,
+        fragment_id=fragment_id,
         on_change=on_change,
         args=args or (),
         kwargs=kwargs or {},
@@ -312,10 +321,13 @@ def add_trigger(
     together or not at all. Parameters and errors as for ``add_widget``; additionally StateAssignmentError when the
     script assigned to its key.
     """
-    run = cast(RunContext, container.run)
+    run = cast(RunContext, container.run.acting())
     run.check()
     name = None if key is None else str(key)
-    scope: tuple[object, ...] = (*identity, container.form_id, _root_number(container)) if name is None else ()
+    fragment_id = current_fragment_id()
+    scope: tuple[object, ...] = (
+        (*identity, container.form_id, _root_number(container), fragment_id) if name is None else ()
+    )
     spec = WidgetSpec(
         kind=kind,
         widget_id=make_widget_id(kind, name, scope),
@@ -327,6 +339,7 @@ def add_trigger(
         trigger=True,
         disabled=message.field.disabled,
         form_id=container.form_id,
+        fragment_id=fragment_id,
         on_change=on_click,
         atomic=atomic and on_click is not None,
         args=args or (),
@@ -366,9 +379,9 @@ def _join_form(run: RunContext, spec: WidgetSpec) -> None:
 
 
 def _claim(run: RunContext, spec: WidgetSpec) -> None:
-    if spec.key is not None and spec.key in run.keys:
+    if spec.key is not None and (spec.key in run.keys or spec.key in run.kept_keys):
         raise DuplicateWidgetError(f"Two widgets have the key {spec.key!r}. A key may be used once per run.")
-    if spec.widget_id in run.registered:
+    if spec.widget_id in run.registered or spec.widget_id in run.kept:
         raise DuplicateWidgetError(
             f"There are two {spec.kind} widgets with the same parameters (label {spec.label!r}), so they cannot be "
             'told apart. Give each of them a key: key="...".'
