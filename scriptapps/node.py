@@ -20,6 +20,7 @@ from django.db import transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import identity, lease, script_threads, signals
+from scriptapps.access_watch import AccessWatch
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError, StoredStateGoneError
 from scriptapps.handshake import Admitted, resumable_row
@@ -63,10 +64,12 @@ class ServerNode:
         self.engine = ThreadEngine(self.options)
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.rows = RowWriter(self)
+        self.access = AccessWatch(self)
         self.beat = NodeBeat(self)
         self.watchdog = Watchdog(self)
         install_roots(registry.roots())
         self.rows.start()
+        self.access.start()
         self.beat.start()
         self.watchdog.start()
 
@@ -95,7 +98,7 @@ class ServerNode:
 
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
-        self.beat.revalidate_before_run(run.session)
+        self.access.before_run(run.session)
 
     @property
     def reason_not_ready(self) -> str:
@@ -308,6 +311,7 @@ class ServerNode:
             return
         self.draining = True
         self.watchdog.stop()
+        self.access.stop()
         self.beat.stop()
         sessions = self.select()
         for session in sessions:

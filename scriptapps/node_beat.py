@@ -1,7 +1,6 @@
-"""The node's beat: a sign of life, repairs of lost hints, re-validation of identities, and tidying up.
+"""The node's beat: a sign of life, repairs of lost hints, tidying up, and the pace of re-validating identities.
 
-Runs on: its own daemon thread. Invariant: a hint that was lost is made good within one beat, and a person who may no
-longer be here is gone within ``REVALIDATE_SECONDS``.
+Runs on: its own daemon thread. Invariant: a hint that was lost is made good within one beat.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ from django.db.models import F, Q
 
 from scriptapps import lease, signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.errors import StopScript
 from scriptapps.models import ScriptSession
 from scriptapps.node_bus import NodeBus
-from scriptapps.revalidation import Verdict, revalidate
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_queue import RerunRequest
@@ -33,8 +30,6 @@ logger = logging.getLogger("scriptapps.node")
 
 SWEEP_SECONDS = 900.0
 SWEEP_AT_ONCE = 5_000
-DOUBT_SECONDS = 1.0
-"""A password that changed ends a session only if it still looks so after this long."""
 NEW_SECONDS = 10.0
 """A session younger than this may have a row that its page's transaction has not committed yet."""
 
@@ -47,22 +42,17 @@ class NodeBeat:
         self.bus = NodeBus(node)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
-        self._checked: dict[str, float] = {}
-        self._doubts: dict[str, float] = {}
-        self._denied: dict[str, float] = {}
         # Not at the start, when there is most to do, and not in all processes at the same time.
         self._next_sweep = time.monotonic() + random.uniform(0.1, 1.0) * SWEEP_SECONDS
 
     def start(self) -> None:
         """Connect to the site's signals and begin to beat."""
         signals.steering_requested.connect(self._steering_requested, dispatch_uid="scriptapps.node.steering")
-        signals.access_changed.connect(self._access_changed, dispatch_uid="scriptapps.node.access")
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
         signals.steering_requested.disconnect(dispatch_uid="scriptapps.node.steering")
-        signals.access_changed.disconnect(dispatch_uid="scriptapps.node.access")
         self._stop.set()
         self._thread.join(5)
 
@@ -77,7 +67,7 @@ class NodeBeat:
                     self.beat()
                 if now >= next_check:
                     next_check = now + scriptapps_settings.REVALIDATE_SECONDS
-                    self.revalidate(self.node.select())
+                    self.node.access.check(self.node.select())
             except Exception:
                 logger.exception("The node's beat failed; it tries again")
         connections.close_all()
@@ -156,7 +146,7 @@ class NodeBeat:
             if self.node.select(ids):
                 self.node.database.submit(self._apply_on_executor, ids)
         elif kind == "access":
-            self.node.database.submit(self._revalidate_on_executor)
+            self.node.access.check_soon()
         else:
             self.node.steer(kind, ids)
 
@@ -177,98 +167,6 @@ class NodeBeat:
         finally:
             close_old_connections()
 
-    # -- identities ------------------------------------------------------------------------------------------------
-
-    def _access_changed(
-        self,
-        sender: Any,
-        reason: str = "",
-        user_ids: Any = (),
-        bindings: Any = (),
-        slugs: Any = (),
-        everyone: bool = False,
-        revoked: bool = False,
-        **_: Any,
-    ) -> None:
-        self.bus.tell_others("access", [])
-        affected = [
-            session
-            for session in self.node.select()
-            if everyone
-            or session.visitor.user_id in user_ids
-            or session.visitor.binding in bindings
-            or session.slug in slugs
-        ]
-        if revoked:
-            for session in affected:
-                self.node.close(session, Verdict.SIGNED_OUT.code, reason)
-        elif affected:
-            self.node.database.submit(self._revalidate_on_executor, affected)
-
-    def _revalidate_on_executor(self, sessions: list[LiveSession] | None = None) -> None:
-        close_old_connections()
-        try:
-            self.revalidate(self.node.select() if sessions is None else sessions)
-        except Exception:
-            logger.exception("Identities could not be checked; the next beat tries again")
-        finally:
-            close_old_connections()
-
-    def revalidate(self, sessions: list[LiveSession]) -> dict[LiveSession, Verdict]:
-        """Ask again whether these people may be here; close the sessions of those who may not."""
-        now = time.monotonic()
-        verdicts = revalidate(sessions)
-        for session, verdict in verdicts.items():
-            if verdict is Verdict.OK:
-                if now > self._denied.get(session.session_id, 0.0):
-                    self._checked[session.session_id] = now
-                    self._doubts.pop(session.session_id, None)
-            elif verdict is Verdict.CHECK_AGAIN:
-                # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
-                self._deny(session)
-                for viewer in list(session.viewers):
-                    viewer.close_socket(verdict.code, "sign-in changed")
-            elif verdict is Verdict.PASSWORD_CHANGED and self._is_first_doubt(session, now):
-                self._deny(session)
-            else:
-                logger.info("Session %s is closed: %s", session.session_id, verdict.value)
-                self.node.close(session, verdict.code, verdict.value)
-        return verdicts
-
-    def _deny(self, session: LiveSession) -> None:
-        """The next run begins with a check. One that is under way, with what was true before, does not count."""
-        self._denied[session.session_id] = time.monotonic()
-        self._checked[session.session_id] = float("-inf")
-
-    def _is_first_doubt(self, session: LiveSession, now: float) -> bool:
-        """Whoever changes his own password gets a new sign-in within the same request: look again in a moment."""
-        since = self._doubts.setdefault(session.session_id, now)
-        if now - since >= DOUBT_SECONDS:
-            del self._doubts[session.session_id]
-            return False
-        timer = threading.Timer(DOUBT_SECONDS, self._look_again, [session])
-        timer.daemon = True
-        timer.start()
-        return True
-
-    def _look_again(self, session: LiveSession) -> None:
-        try:
-            self.node.database.submit(self._revalidate_on_executor, [session])
-        except RuntimeError:
-            # The node has ended meanwhile, and its sockets with it.
-            return
-
-    def revalidate_before_run(self, session: LiveSession) -> None:
-        """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED")."""
-        checked = self._checked.get(session.session_id)
-        now = time.monotonic()
-        if checked is None:
-            self._checked[session.session_id] = now
-            return
-        overdue = now - checked > scriptapps_settings.REVALIDATE_SECONDS
-        if overdue and self.revalidate([session])[session] is not Verdict.OK:
-            raise StopScript("REFUSED")
-
     # -- tidying ---------------------------------------------------------------------------------------------------
 
     def _tidy(self) -> None:
@@ -283,7 +181,4 @@ class NodeBeat:
             rests = not session.viewers and wall - session.opened > NEW_SECONDS
             if rests and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
-        alive = set(self.node.sessions)
-        for table in (self._checked, self._doubts, self._denied):
-            for key in [key for key in table if key not in alive]:
-                del table[key]
+        self.node.access.tidy()

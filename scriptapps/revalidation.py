@@ -17,6 +17,7 @@ from django.utils import timezone
 from scriptapps import identity
 from scriptapps.permissions import Decision, decide_batch
 from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.options import Visitor
 
 
 class Verdict(enum.Enum):
@@ -51,22 +52,30 @@ _FROM_DECISION = {
 }
 
 
-def revalidate(sessions: Iterable[LiveSession]) -> dict[LiveSession, Verdict]:
-    """A verdict for each session; a handful of queries however many there are."""
-    sessions = list(sessions)
-    if not sessions:
+def people_of(session: LiveSession) -> list[Visitor]:
+    """Whom the session answers for and, if it is shared, everybody who looks at it."""
+    viewers = [viewer.visitor for viewer in session.viewers if viewer.visitor] if session.is_shared else []
+    return [*viewers, session.visitor]
+
+
+def revalidate(sessions: Iterable[LiveSession]) -> dict[LiveSession, dict[Visitor, Verdict]]:
+    """A verdict for each person of each session; a handful of queries however many there are."""
+    people = {session: people_of(session) for session in sessions}
+    if not people:
         return {}
-    stored = _load_sessions({s.visitor.session_key for s in sessions if s.visitor.session_key})
-    decisions = decide_batch((s.visitor.user_id, s.slug) for s in sessions)
-    users = get_user_model()._default_manager.in_bulk({s.visitor.user_id for s in sessions} - {None})
+    visitors = [visitor for those in people.values() for visitor in those]
+    stored = _load_sessions({visitor.session_key for visitor in visitors if visitor.session_key})
+    decisions = decide_batch((visitor.user_id, session.slug) for session, those in people.items() for visitor in those)
+    users = get_user_model()._default_manager.in_bulk({visitor.user_id for visitor in visitors} - {None})
     return {
-        session: _verdict(session, stored, users, decisions[session.visitor.user_id, session.slug])
-        for session in sessions
+        session: {
+            visitor: _verdict(visitor, stored, users, decisions[visitor.user_id, session.slug]) for visitor in those
+        }
+        for session, those in people.items()
     }
 
 
-def _verdict(session: LiveSession, stored: dict[str, Any], users: dict[Any, Any], decision: Decision) -> Verdict:
-    visitor = session.visitor
+def _verdict(visitor: Visitor, stored: dict[str, Any], users: dict[Any, Any], decision: Decision) -> Verdict:
     if decision is not Decision.ALLOW:
         return _FROM_DECISION[decision]
     if visitor.session_key is None:

@@ -41,6 +41,8 @@ def handle_message(session: LiveSession, viewer: Viewer, message: schema.ClientM
 
 
 def _handle_once(handler: Handler, session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
+    if viewer.dismissed:
+        return
     # A widget's event is noted together with its value.
     if handler is _widget_events or session.is_new(viewer, message.seq):
         handler(session, viewer, message)

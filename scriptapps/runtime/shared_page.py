@@ -16,17 +16,24 @@ from scriptapps.runtime.viewer import Viewer
 class SharedPage:
     """The page tree, its configuration, how the script's file compares with it, and the viewers.
 
-    ``shown_run_id`` names the run that made it. ``last_seen`` is the wall-clock time at which a viewer came or left.
+    ``scope`` says who may look at it together: "tab" (nobody), "browser" or "user". ``shown_run_id`` names the run that
+    made it. ``last_seen`` is the wall-clock time at which a viewer came or left.
     """
 
     def __init__(self, run_on_save: bool) -> None:
         self.tree = PageTree()
+        self.scope = "tab"
         # Replaced by each join and leave, so that whoever iterates needs no lock. Changed under the tree's lock.
         self.viewers: list[Viewer] = []
         self.page_config = schema.PageConfig()
         self.source_status = schema.SourceStatus(run_on_save=run_on_save)
         self.shown_run_id = ""
         self.last_seen = time.time()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several pages may look at it at once."""
+        return self.scope != "tab"
 
     @property
     def is_running(self) -> bool:

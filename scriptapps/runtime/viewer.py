@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from scriptapps.deltas.page_tree import PageTree
 from scriptapps.protocol import schema
+from scriptapps.runtime.options import Visitor
 from scriptapps.runtime.outbox import Outbox
 
 
@@ -19,17 +20,26 @@ class Viewer:
     """``wake(delay)`` asks the socket to drain; ``close_socket(code, reason)`` ends it. Both from any thread.
 
     ``client_id`` names one page load: the numbers of its events belong to it. ``read_only``: a staff observer.
+    ``visitor``: whose browser it is, where that may differ from whom the session answers for. ``dismissed``: the
+    socket has been told to end, and what still comes from it does not count.
     """
 
     wake: Callable[[float], None]
     close_socket: Callable[[int, str], None]
     read_only: bool = False
     client_id: str = ""
+    visitor: Visitor | None = None
+    dismissed: bool = False
     outbox: Outbox = field(init=False)
 
     def open_outbox(self, tree: PageTree) -> None:
         """Begin to gather what this viewer does not have yet."""
         self.outbox = Outbox(tree, self.wake)
+
+    def dismiss(self, code: int, reason: str) -> None:
+        """End the socket; from now on nothing that it sends has an effect."""
+        self.dismissed = True
+        self.close_socket(code, reason)
 
     def refuse(self, code: str, message: str, *, seq: int = 0, reference: str = "") -> None:
         """Answer a message of the browser with an error; the socket lives on."""
