@@ -134,6 +134,12 @@ OPTIONS: dict[str, Option] = {
     "STATE_KEYS": _count(10_000, 1, 1_000_000),
     "STATE_VALUE_BYTES": _count(1_000_000, 100, 1_000_000_000),
     "STATE_SESSION_BYTES": _count(16_000_000, 1_000, 10_000_000_000),
+    "UPLOAD_ROOT": Option(None, (str, Path, type(None))),
+    "UPLOAD_MAX_BYTES": _count(209_715_200, 1, 1_000_000_000_000),
+    "UPLOAD_SESSION_BYTES": _count(1_073_741_824, 1, 1_000_000_000_000_000),
+    "UPLOAD_SESSION_FILES": _count(500, 1, 1_000_000),
+    "UPLOAD_TOTAL_BYTES": _count(21_474_836_480, 1, 1_000_000_000_000_000_000),
+    "UPLOAD_UNUSED_SECONDS": _number(86_400, 60, 31_536_000),
     "LEASE_SECONDS": _number(30, 1, 3_600),
     "DRAIN_SECONDS": _number(15, 0, 600),
     "IDLE_CULL_SECONDS": _number(86_400, 1, 31_536_000),
@@ -171,6 +177,12 @@ class ScriptAppsSettings:
     SOCKETS_PER_USER: int
     SOCKETS_PER_ADDRESS: int
     SOCKETS_TOTAL: int
+    UPLOAD_ROOT: str | Path | None
+    UPLOAD_MAX_BYTES: int
+    UPLOAD_SESSION_BYTES: int
+    UPLOAD_SESSION_FILES: int
+    UPLOAD_TOTAL_BYTES: int
+    UPLOAD_UNUSED_SECONDS: float
     RECYCLE: bool
     STALL_SECONDS: float
     MEMORY_WATERMARK_MB: float | None
@@ -194,7 +206,7 @@ class ScriptAppsSettings:
         return value
 
     def _derived(self, name: str) -> Any:
-        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB"}:
+        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT"}:
             return None
         if name == "RECYCLE":
             # Nobody starts runserver again, nor a process that is being debugged.

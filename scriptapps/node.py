@@ -38,6 +38,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
+from scriptapps.stored_files import StoredFiles, copy_files, note_unused
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -60,9 +61,10 @@ class ServerNode:
         self._opening = [threading.Lock() for _ in range(32)]
         self.draining = False
         self.store = get_state_store()
+        self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
+        self.files = StoredFiles(self.database)
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
-        self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.rows = RowWriter(self)
         self.access = AccessWatch(self)
         self.beat = NodeBeat(self)
@@ -144,6 +146,8 @@ class ServerNode:
             if admitted.copy_of:
                 session.begin_as_copy(self.store.load(admitted.copy_of))
             self._insert(session, admitted.row)
+            if admitted.copy_of:
+                copy_files(admitted.copy_of, session.session_id)
             session.request_rerun(RerunRequest("opened"))
             return session
         with self._opening[hash(admitted.session_id) % len(self._opening)]:
@@ -184,6 +188,7 @@ class ServerNode:
             session.state.note_lost(str(error))
             values = {}
         session.restore(values, row.seqs)
+        note_unused(session.session_id, values)
         self._add(session)
         session.request_rerun(RerunRequest("restored"))
         return session
@@ -340,6 +345,7 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
         cancel_query=script_threads.cancel_query,
         commit=node._commit,
         commit_with=node._commit_with,
+        files=node.files,
         state_limits=StateLimits(
             value_bytes=scriptapps_settings.STATE_VALUE_BYTES,
             session_bytes=scriptapps_settings.STATE_SESSION_BYTES,

@@ -1,4 +1,4 @@
-"""Takes away what nobody will come back to: idle sessions with their state, state of closed ones, old rows.
+"""Takes away what nobody will come back to: idle sessions with state and files, those of closed ones, old rows.
 
 Runs on: the database executor of a node a few times per hour, or the command line. Invariant: a session that somebody
 looks at, or that comes back meanwhile, is left alone: every statement asks again. Two sweeps at once do no harm.
@@ -18,6 +18,7 @@ from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import ScriptSession
 from scriptapps.store import get_state_store
+from scriptapps.stored_files import delete_forgotten, forgotten
 
 CHUNK = 500
 REASON = "nobody came back"
@@ -27,13 +28,16 @@ CLOSED = ScriptSession.State.CLOSED
 @dataclass
 class SweepReport:
     """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
-    stored values went, ``deleted`` rows; ``bytes`` is what the stored values came to."""
+    stored values went, ``deleted`` rows, ``files`` that people had uploaded; ``bytes`` is what the stored values came
+    to, ``file_bytes`` what the files did."""
 
     closed: int = 0
     asked: int = 0
     emptied: int = 0
     deleted: int = 0
     bytes: int = 0
+    files: int = 0
+    file_bytes: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -49,6 +53,8 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.closed, report.asked = idle.count(), _owned_idle(now).count()
         report.emptied, report.deleted = with_values.count(), _outdated(now).count()
         report.bytes = sum(with_values.values_list("state_bytes", flat=True))
+        sizes = dict(row for rows in forgotten(_ended(now)) for row in rows.values_list("pk", "size"))
+        report.files, report.file_bytes = len(sizes), sum(sizes.values())
         return report
     # Its process ends sockets and runs; the row is closed by then, and emptied at the next sweep.
     report.asked = _owned_idle(now).close()
@@ -59,6 +65,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.bytes += sum(_closed().filter(pk__in=ids).values_list("state_bytes", flat=True))
         store.delete([str(key) for key in ids])
         report.emptied += _closed().filter(pk__in=ids).update(state_keys=0, state_bytes=0, not_durable={})
+    report.files, report.file_bytes = delete_forgotten(limit)
     for ids in _chunks(_outdated(now), limit):
         # What a store keeps elsewhere goes first: without the row nobody would find it again.
         store.delete([str(key) for key in ids])

@@ -72,7 +72,9 @@ class FileInfo:
 class FileHost(Protocol):
     """Where the bytes are. All methods are called on script threads."""
 
-    max_bytes: int
+    @property
+    def max_bytes(self) -> int:
+        """The largest file that is taken."""
 
     def claim(self, session_id: str, file_ids: Sequence[str]) -> dict[str, FileInfo]:
         """What is known of those of these files that are the session's; from now on they are in use."""

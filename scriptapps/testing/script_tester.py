@@ -26,6 +26,7 @@ from scriptapps.runtime.script import Script
 from scriptapps.runtime.session_state import SessionState
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec
+from scriptapps.testing.memory_files import MemoryFiles
 
 _numbers = itertools.count(1)
 
@@ -82,6 +83,21 @@ class ElementView:
         spec = self._need_spec()
         return self._send(spec.serialize(value))
 
+    def upload(self, name: str, content: bytes, content_type: str = "") -> ElementView:
+        """Choose a file in a file uploader, beside those that it has if it takes several. Takes effect with
+        ``tester.run()``. Raises InvalidWidgetValueError for a file that the uploader does not accept.
+        """
+        spec = self._need_spec()
+        if spec.kind != "file_uploader":
+            raise ScriptAppsError(f"Nothing can be uploaded to a {self.kind}; use set_value().")
+        session = self.tester.session
+        waiting = [wire for event, wire in self.tester.events if event.widget_id == spec.widget_id]
+        before = waiting[-1] if waiting else session.widgets.current.get(spec.widget_id)
+        kept = before if self.props.multiple and isinstance(before, list) else []
+        wire = [*kept, self.tester.files.add(session.session_id, name, content, content_type).to_wire()]
+        spec.deserialize(wire)
+        return self._send(wire)
+
     def click(self) -> ElementView:
         """Click a button. Takes effect with ``tester.run()``."""
         if not self._need_spec().trigger:
@@ -120,6 +136,7 @@ class ScriptTester:
     session: LiveSession
     engine: InlineEngine
     viewer: Viewer
+    files: MemoryFiles
     events: list[tuple[WidgetSpec, Wire]] = field(default_factory=list)
     toasts: list[Any] = field(default_factory=list)
 
@@ -138,13 +155,13 @@ class ScriptTester:
 
     @classmethod
     def _make(cls, load: Any, slug: str, user: Any, session_key: str | None) -> ScriptTester:
-        engine = InlineEngine()
+        engine, files = InlineEngine(), MemoryFiles()
         visitor = Visitor(load_user=lambda: user, session_key=session_key, user_name=str(user or ""))
         session_id = f"test{next(_numbers):012d}"
-        session = LiveSession(session_id, slug, load, visitor, RuntimeOptions(), engine)
+        session = LiveSession(session_id, slug, load, visitor, RuntimeOptions(files=files), engine)
         viewer = Viewer(wake=lambda _: None, close_socket=lambda *_: None)
         session.attach(viewer, "tester")
-        return cls(session, engine, viewer)
+        return cls(session, engine, viewer, files)
 
     def run(self) -> ScriptTester:
         """Send what was set and clicked, run the script until it rests, return self.

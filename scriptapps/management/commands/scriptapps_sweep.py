@@ -12,7 +12,7 @@ from scriptapps.sweep import sweep
 class Command(BaseCommand):
     """Take away idle sessions, the state of closed ones and old rows; safe beside running processes."""
 
-    help = "Closes sessions that nobody came back to, and removes stored values and rows that nobody needs any more."
+    help = "Closes sessions that nobody came back to, and removes stored values, files and rows that nobody needs any more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How it is told."""
@@ -31,4 +31,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Idle sessions whose process was asked to close them: {report.asked}")
             size = filesizeformat(report.bytes)
             self.stdout.write(f"Closed sessions whose stored values were removed: {report.emptied} ({size})")
+            size = filesizeformat(report.file_bytes)
+            self.stdout.write(f"Uploaded files that nobody needs any more, removed: {report.files} ({size})")
             self.stdout.write(f"Rows of closed sessions removed: {report.deleted}")
