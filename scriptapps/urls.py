@@ -5,7 +5,7 @@ Runs on: start-up. Invariant: the socket's address is the page's plus `ws/`; the
 
 from django.urls import path
 
-from scriptapps import health, views
+from scriptapps import health, upload_views, views
 
 app_name = "scriptapps"
 urlpatterns = [
@@ -16,6 +16,12 @@ urlpatterns = [
     path("<slug:slug>/", views.page, name="page"),
     path("<slug:slug>/ws/", views.socket, name="socket"),
     path("<slug:slug>/status/", views.status, name="status"),
+    path("<slug:slug>/files/<uuid:session_id>/<slug:widget_id>/", upload_views.upload, name="upload"),
+    path(
+        "<slug:slug>/files/<uuid:session_id>/<slug:widget_id>/<uuid:file_id>/",
+        upload_views.take_back,
+        name="take_back",
+    ),
     path("<slug:slug>/saved/<uuid:snapshot_id>/", views.saved, name="saved"),
     path("<slug:slug>/saved/<uuid:snapshot_id>/data/", views.saved_data, name="saved_data"),
 ]
