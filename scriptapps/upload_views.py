@@ -95,7 +95,8 @@ def take_back(request: HttpRequest, slug: str, session_id: UUID, widget_id: str,
         session = _session(request, slug, session_id)
     except Refusal as refusal:
         return _refused(refusal)
-    return secure_data(HttpResponse(status=204 if discard(session, file_id) else 404))
+    discard(session, file_id)
+    return secure_data(HttpResponse(status=204))
 
 
 def _session(request: HttpRequest, slug: str, session_id: UUID) -> ScriptSession:

@@ -1,10 +1,8 @@
-// Every text of the client itself. The page may translate any of them in
+// Every text of the client itself; a file that is loaded on first use has its own. The page may translate any of them in
 // <script type="application/json" id="scriptapps-strings">{"stop": "Anhalten", ...}</script>
 const english = {
   add_option: "Add “{label}”",
   always_rerun: "Always rerun",
-  area_chart: "Area chart",
-  bar_chart: "Bar chart",
   cache_cleared: "Cache cleared",
   clear: "Clear",
   clear_cache: "Clear cache",
@@ -25,12 +23,10 @@ const english = {
   help: "Help",
   hide_sidebar: "Hide sidebar",
   increase: "Increase",
-  line_chart: "Line chart",
   link: "Link",
   loading: "Loading",
   menu: "Page menu",
   no_results: "No results",
-  no_rows: "No rows",
   not_saved: "The saved page could not be loaded.",
   notifications: "Notifications",
   offline: "Reconnecting. What you change now is sent when the connection is back.",
@@ -43,7 +39,6 @@ const english = {
   reload: "Reload",
   remove: "Remove {label}",
   rerun: "Rerun",
-  rows_cut: "The first {shown} of {total} rows",
   run_on_save: "Run on save",
   running: "Running",
   save_snapshot: "Save snapshot",
@@ -56,7 +51,6 @@ const english = {
   sign_in: "Sign in",
   snapshot_saved: "Snapshot saved",
   snapshot_note: "Those who may open this page can see it as it is now, under this address:",
-  sort_by: "Sort by {label}",
   source_changed: "The script has changed.",
   start_again: "Start again",
   stop: "Stop",
@@ -70,15 +64,14 @@ const english = {
 
 export type StringName = keyof typeof english;
 
-let catalogue: Record<StringName, string> | undefined;
-
-function load(): Record<StringName, string> {
-  const block = document.getElementById("scriptapps-strings");
-  return block?.textContent ? { ...english, ...JSON.parse(block.textContent) } : english;
+/** Texts of a file that is loaded on first use: a function that gives one with its {names} filled in. */
+export function texts<N extends string>(own: Record<N, string>) {
+  let catalogue: Record<N, string> | undefined;
+  return (name: N, values: Record<string, string | number> = {}): string => {
+    catalogue ??= { ...own, ...JSON.parse(document.getElementById("scriptapps-strings")?.textContent || "{}") };
+    return (catalogue as Record<N, string>)[name].replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
+  };
 }
 
-/** The text with its {names} filled in. */
-export function t(name: StringName, values: Record<string, string | number> = {}): string {
-  catalogue ??= load();
-  return catalogue[name].replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
-}
+/** A text of the client with its {names} filled in. */
+export const t = /* @__PURE__ */ texts(english);

@@ -90,7 +90,7 @@ describe("tables", () => {
 
   function mount(props: Dataframe) {
     const host = document.createElement("div");
-    const view = { id: "t", props, value: null, disabled: false, send: vi.fn() };
+    const view = { id: "t", props, value: null, disabled: false, send: vi.fn(), files: vi.fn(), busy: vi.fn() };
     return { host, handle: table.mount(host, view) };
   }
 

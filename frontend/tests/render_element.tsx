@@ -21,6 +21,8 @@ export class TestPage implements PageState {
   );
   values = new WidgetValues((widgetId, seq) => this.events.hasYounger(widgetId, seq));
 
+  filesOf = (widgetId: string) => ({ url: `/apps/page/files/session/${widgetId}/`, token: "token" });
+
   /** Every change sent so far: widget id and plain value. */
   get changes(): [string, unknown][] {
     return this.sent.flatMap(({ kind }) =>

@@ -64,6 +64,10 @@ export class PageSocket {
     this.#token = options.token;
   }
 
+  get token(): string {
+    return this.#token;
+  }
+
   /** Opens the socket, from any state. */
   async start(): Promise<void> {
     this.#dropSocket();

@@ -10,7 +10,8 @@ export function Button({ node, props }: View<Props>) {
   const { field, icon } = props;
   const page = usePage();
   const form = useContext(FormContext);
-  const { disabled } = useWidget(node, field);
+  const widget = useWidget(node, field);
+  const disabled = widget.disabled || (props.submit && !!form?.draft.pending.value);
   const enabled = useRef(true);
   enabled.current = !disabled;
   useEffect(

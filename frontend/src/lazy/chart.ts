@@ -3,17 +3,18 @@ import { type ChartData, readChart } from "../chart/chart_data";
 import { type Drawing, draw, seriesColor } from "../chart/drawing";
 import { type Chart, Chart_Mark } from "../protocol/dec/elements/chart";
 import { Chart as ChartSchema } from "../protocol/schema";
-import { type StringName, t } from "../strings";
+import { texts } from "../strings";
 import css from "../styles/chart.css";
 import { html, svg } from "../ui/dom";
 import type { LazyElement, LazyView } from "../ui/view";
 
 const DEFAULT_HEIGHT = 300;
-const MARK_NAMES: Record<Chart_Mark, StringName> = {
+const t = texts({ area_chart: "Area chart", bar_chart: "Bar chart", line_chart: "Line chart" });
+const MARK_NAMES = {
   [Chart_Mark.LINE]: "line_chart",
   [Chart_Mark.BAR]: "bar_chart",
   [Chart_Mark.AREA]: "area_chart",
-};
+} as const;
 
 class ChartView {
   readonly #plot = html("div", { class: "plot", tabindex: 0, role: "img" });

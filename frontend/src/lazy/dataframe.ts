@@ -2,13 +2,18 @@
 // Loaded on first use, self-contained, no framework.
 import { type Dataframe, FrameColumn_Type } from "../protocol/dec/elements/dataframe";
 import { Dataframe as DataframeSchema } from "../protocol/schema";
-import { t } from "../strings";
+import { texts } from "../strings";
 import css from "../styles/table.css";
 import { nextSorting, type Sorting, sortRows, widthOf } from "../table/row_order";
 import { html } from "../ui/dom";
 import { type Column, readColumns } from "../ui/frame";
 import type { LazyElement, LazyView } from "../ui/view";
 
+const t = texts({
+  no_rows: "No rows",
+  rows_cut: "The first {shown} of {total} rows",
+  sort_by: "Sort by {label}",
+});
 const ROW = 35; // pixels, as in the style sheet
 const VIRTUAL_FROM = 200;
 const SPARE = 10;

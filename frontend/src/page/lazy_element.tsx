@@ -1,7 +1,9 @@
 // The host of an element whose file is loaded on first use. Built-in heavy kinds and third parties use the same contract.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../strings";
 import type { TreeNode } from "../tree/page_tree";
+import { usePage } from "../ui/context";
+import { Field } from "../ui/field";
 import { useWidget } from "../ui/use_widget";
 import type { LazyElement as Contract, LazyView } from "../ui/view";
 import { fromPlain, toPlain } from "./plain_value";
@@ -31,57 +33,58 @@ function adoptCss(host: HTMLElement, url: string, css: string | undefined): void
   root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }
 
-interface Mounted {
-  module: Contract;
-  handle: ReturnType<Contract["mount"]>;
-  bytes: Uint8Array;
-  props: unknown;
-}
-
 export function LazyElement({ node, url }: { node: TreeNode; url: string }) {
+  const page = usePage();
   const host = useRef<HTMLDivElement>(null);
-  const mounted = useRef<Mounted | undefined>(undefined);
-  const [error, setError] = useState(false);
-  const widget = useWidget(node, undefined);
+  const mounted = useRef<ReturnType<Contract["mount"]> | undefined>(undefined);
+  const [module, setModule] = useState<Contract | null>(); // null = it could not be loaded
   const bytes = node.props.value;
-  const view = (props: unknown): LazyView => ({
-    id: widget.id,
+  const props = useMemo(() => module?.decode(bytes), [module, bytes]);
+  const field = module?.field?.(props);
+  const widget = useWidget(node, field);
+  const { id, value, disabled, form, commit } = widget;
+  const view: LazyView = {
+    id,
     props,
-    value: toPlain(widget.value),
-    disabled: widget.disabled,
-    send: (value) => widget.commit(fromPlain(value)),
-  });
-  const latest = useRef({ bytes, view });
-  latest.current = { bytes, view };
+    value: toPlain(value),
+    disabled,
+    send: (next) => commit(fromPlain(next)),
+    files: () => page.filesOf(node.widgetId),
+    busy: (by) => form?.draft.busy(by),
+  };
 
   useEffect(() => {
     let wanted = true;
     load(url)
-      .then((module) => {
-        if (!wanted || !host.current) return;
-        adoptCss(host.current, url, module.css);
-        const now = latest.current;
-        const props = module.decode(now.bytes);
-        mounted.current = { module, props, bytes: now.bytes, handle: module.mount(host.current, now.view(props)) };
-      })
+      .then((loaded) => wanted && setModule(loaded))
       .catch((reason) => {
         console.error(`scriptapps: ${node.kind} failed to load from ${url}`, reason);
-        if (wanted) setError(true);
+        if (wanted) setModule(null);
       });
     return () => {
       wanted = false;
-      mounted.current?.handle.destroy();
-      mounted.current = undefined;
     };
   }, [url]);
 
   useEffect(() => {
-    const now = mounted.current;
-    if (!now) return;
-    if (now.bytes !== bytes) Object.assign(now, { bytes, props: now.module.decode(bytes) });
-    now.handle.update(view(now.props));
-  }, [bytes, widget.value, widget.disabled]);
+    if (!module || !host.current) return;
+    adoptCss(host.current, url, module.css);
+    mounted.current = module.mount(host.current, view);
+    return () => {
+      mounted.current?.destroy();
+      mounted.current = undefined;
+    };
+  }, [module]);
 
-  if (error) return <p class="alert warn">{t("trying_again")}</p>;
-  return <div class="lazy" ref={host} />;
+  useEffect(() => mounted.current?.update(view), [props, value, disabled]);
+
+  if (module === null) return <p class="alert warn">{t("trying_again")}</p>;
+  const element = <div class="lazy" ref={host} />;
+  return field ? (
+    <Field field={field} id={id}>
+      {element}
+    </Field>
+  ) : (
+    element
+  );
 }

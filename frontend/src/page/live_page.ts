@@ -19,7 +19,7 @@ import {
 } from "../protocol/dec/messages";
 import { Snapshot as SnapshotSchema } from "../protocol/schema";
 import { type EventKind, EventQueue } from "../state/event_queue";
-import type { PageState } from "../state/page_state";
+import type { FilesAddress, PageState } from "../state/page_state";
 import { ViewMemory } from "../state/view_memory";
 import { WidgetValues } from "../state/widget_values";
 import { t } from "../strings";
@@ -129,6 +129,12 @@ export class LivePage implements PageState {
 
   notify(text: string, bad = false): void {
     this.#addToast({ text, bodyHtml: "", icon: "", seconds: bad ? 10 : 4, bad });
+  }
+
+  filesOf(widgetId: string): FilesAddress {
+    const page = this.settings.socketUrl.replace(/ws\/$/, "");
+    const session = this.welcome.peek()?.sessionId;
+    return { url: `${page}files/${session}/${widgetId}/`, token: this.#socket.token };
   }
 
   dismissToast(id: number): void {

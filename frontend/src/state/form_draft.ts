@@ -1,10 +1,14 @@
 // One form on the page: which fields stand in it and how it is submitted.
+import { signal } from "@preact/signals";
 import type { EventQueue } from "./event_queue";
 import type { WidgetValues } from "./widget_values";
 
 export class FormDraft {
   readonly #fields = new Set<string>();
   readonly #submitters: { widgetId: string; enabled: () => boolean }[] = [];
+
+  /** How many fields are not done yet with what the person gave them: until then nothing is sent. */
+  readonly pending = signal(0);
 
   constructor(
     private readonly values: WidgetValues,
@@ -20,6 +24,10 @@ export class FormDraft {
     const entry = { widgetId, enabled };
     this.#submitters.push(entry);
     return () => this.#submitters.splice(this.#submitters.indexOf(entry), 1);
+  }
+
+  busy(by: number): void {
+    this.pending.value += by;
   }
 
   /** Sends every changed field together with the click on this button. */
