@@ -20,7 +20,7 @@ from django.db import close_old_connections
 from scriptapps import handshake, identity
 from scriptapps.conf import scriptapps_settings
 from scriptapps.drain import install_drain
-from scriptapps.errors import LeaseLostError, ProtocolError
+from scriptapps.errors import LeaseLostError, ProtocolError, WatchedElsewhereError
 from scriptapps.handshake import Refused
 from scriptapps.models import SavedSnapshot
 from scriptapps.node import MOVED, SERVER_STOPS, get_node
@@ -45,7 +45,7 @@ EARLY_MESSAGES = 100
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
 MAX_DELAY = 30.0
-TOO_SLOW, PROTOCOL_BROKEN, FAULT = 4013, 4400, 1011
+TOO_SLOW, WATCHED_ELSEWHERE, PROTOCOL_BROKEN, FAULT = 4013, 4014, 4400, 1011
 CAUSES_RUN = frozenset({"widget_events", "rerun"})
 
 budget = Budget()
@@ -189,6 +189,8 @@ class ScriptConsumer(AsyncConsumer):
 
     async def handle(self, session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
         """Act on a message of an attached socket."""
+        if viewer.dismissed:
+            return
         kind = message.WhichOneof("kind")
         if kind == "save_snapshot":
             if session.is_new(viewer, message.seq):
@@ -226,6 +228,9 @@ class ScriptConsumer(AsyncConsumer):
         except LeaseLostError:
             # At the next handshake the browser learns that it has to begin anew.
             await self.close(MOVED)
+        except WatchedElsewhereError:
+            # Sooner or later the balancer leads the browser to where the others are.
+            await self.close(WATCHED_ELSEWHERE)
         except asyncio.CancelledError:
             # Either the socket has left, or the node has: its executor cancels what waits.
             if self.ticket is not None and get_node().draining:
@@ -237,21 +242,23 @@ class ScriptConsumer(AsyncConsumer):
             await self.close(SERVER_STOPS)
 
     async def attach(self, message: schema.ClientMessage) -> None:
-        """Find or make the live session and show it. Raises LeaseLostError when it was closed meanwhile."""
-        session = await self.on_executor(get_node().open, self.admitted)
+        """Find or make the live session and show it. Raises what ``SessionOpening.open`` raises."""
+        session = await self.on_executor(get_node().opening.open, self.admitted)
         pause = TAKE_OVER_TICK
         while session is None:
             # Another process still owns the session and has been asked for it.
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, TAKE_OVER_LONGEST)
-            session = await self.on_executor(get_node().open, self.admitted)
+            session = await self.on_executor(get_node().opening.open, self.admitted)
         if self.ticket is None:
             return
-        viewer = Viewer(wake=self.wake_from_any_thread, close_socket=self.close_from_any_thread)
+        viewer = Viewer(self.wake_from_any_thread, self.close_from_any_thread, visitor=self.admitted.visitor)
+        client_id = message.attach.client_id[:64].replace("\0", "").replace("#", "")
         for other in [v for v in session.viewers if not v.read_only]:
-            # A tab that reloads comes back before its old socket is gone.
-            other.close_socket(4009, "continued elsewhere")
-        session.attach(viewer, message.attach.client_id[:64].replace("\0", "").replace("#", ""))
+            # A tab that reloads comes back before its old socket is gone. A shared session is for other pages, too.
+            if not session.is_shared or other.client_id == client_id:
+                other.close_socket(4009, "continued elsewhere")
+        session.attach(viewer, client_id)
         viewer.outbox.post(
             urgent=True,
             welcome=schema.Welcome(

@@ -42,6 +42,10 @@ class ProtocolError(ScriptAppsError):
         self.code = code
 
 
+class WatchedElsewhereError(ScriptAppsError):
+    """A session that several people look at stays in the process where they do."""
+
+
 class TooManyRunsAbandonedError(ScriptAppsError):
     """Too many runs of this process could not be stopped; it takes no new runs until it is restarted."""
 

@@ -14,12 +14,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from scriptapps import identity
+from scriptapps import identity, script_threads
 from scriptapps.identity import Identity
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.permissions import Decision, decide
 from scriptapps.protocol.codec import SUBPROTOCOL
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
+from scriptapps.runtime.options import Visitor
+from scriptapps.scope import Scope
+from scriptapps.shared_sessions import may_join, scope_of
 
 
 class Refused(Exception):
@@ -42,12 +45,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a new one.
+    """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a shared or a new one.
 
     ``copy_of`` is a session of this browser whose state a new one begins with: a tab was duplicated.
     """
 
     identity: Identity
+    visitor: Visitor
     source: ScriptSource
     row: ScriptApp
     effective: EffectiveApp
@@ -117,19 +121,37 @@ def admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
     decision = decide(who.user, effective)
     if decision is not Decision.ALLOW or source is None or row is None or effective is None:
         raise Refused(404 if decision is Decision.GONE else 403, f"the script app is {decision.value}")
-    if offer.session_id and resumable_row(offer.session_id, who.binding, who.user, slug) is None:
-        raise Refused(403, "the session to resume is not this browser's")
+    visitor, session_id = visitor_of(who), offer.session_id
+    if session_id:
+        resumed = resumable_row(session_id, who.binding, who.user, slug)
+        if resumed is None:
+            raise Refused(403, "the session to resume is not this browser's")
+        if resumed.scope == Scope.BROWSER and scope_of(effective.scope, visitor) is Scope.USER:
+            # A guest has signed in: to the session that this person has, or what the guest did becomes it.
+            session_id = ""
     may_copy = offer.copy_of and resumable_row(offer.copy_of, who.binding, who.user, slug) is not None
-    return Admitted(who, source, row, effective, offer.session_id, offer.copy_of if may_copy else "")
+    return Admitted(who, visitor, source, row, effective, session_id, offer.copy_of if may_copy else "")
+
+
+def visitor_of(who: Identity) -> Visitor:
+    """The person of an identity, as live sessions know them."""
+    user_id = getattr(who.user, "pk", None)
+    return Visitor(
+        load_user=lambda: script_threads.load_user(user_id),
+        session_key=who.session_key,
+        user_id=user_id,
+        user_name=str(who.user),
+        binding=identity.binding_hash(who.binding),
+    )
 
 
 def resumable_row(session_id: str, binding: str, user: Any, slug: str) -> ScriptSession | None:
-    """The row of a session that this browser may go on with: same binding, same user (or none yet), not closed."""
+    """The row of a session that this browser may go on with: not closed, and ``may_join``."""
     try:
         key = uuid.UUID(session_id)
     except ValueError:
         return None
-    row = ScriptSession.objects.filter(pk=key, binding=identity.binding_hash(binding), script_app__slug=slug).first()
-    if row is None or row.state == ScriptSession.State.CLOSED:
+    row = ScriptSession.objects.filter(pk=key, script_app__slug=slug).exclude(state=ScriptSession.State.CLOSED).first()
+    if row is None or not may_join(row, identity.binding_hash(binding), getattr(user, "pk", None)):
         return None
-    return row if row.user_id is None or row.user_id == getattr(user, "pk", None) else None
+    return row

@@ -10,7 +10,6 @@ import logging
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,26 +18,27 @@ from django.conf import settings
 from django.db import transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
-from scriptapps import identity, lease, script_threads, signals
+from scriptapps import lease, script_threads, signals
 from scriptapps.access_watch import AccessWatch
 from scriptapps.conf import scriptapps_settings
-from scriptapps.errors import LeaseLostError, StoredStateGoneError
-from scriptapps.handshake import Admitted, resumable_row
-from scriptapps.models import ScriptApp, ScriptSession
+from scriptapps.errors import LeaseLostError
+from scriptapps.handshake import resumable_row
+from scriptapps.models import ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
+from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
-from scriptapps.registry import EffectiveApp, ScriptSource, registry
+from scriptapps.registry import registry
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
-from scriptapps.runtime.options import RuntimeOptions, Visitor
+from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
-from scriptapps.stored_files import StoredFiles, copy_files, note_unused
+from scriptapps.stored_files import StoredFiles
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -57,8 +57,6 @@ class ServerNode:
         # Given up, but their run has not ended yet: until then nobody may run them, not even this process.
         self.leaving: dict[str, LiveSession] = {}
         self.unclaimed: dict[str, float] = {}
-        # Two sockets that present one session id must not both restore it; striped, not one for all.
-        self._opening = [threading.Lock() for _ in range(32)]
         self.draining = False
         self.store = get_state_store()
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
@@ -66,6 +64,7 @@ class ServerNode:
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
         self.rows = RowWriter(self)
+        self.opening = SessionOpening(self)
         self.access = AccessWatch(self)
         self.beat = NodeBeat(self)
         self.watchdog = Watchdog(self)
@@ -116,102 +115,29 @@ class ServerNode:
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
-    def preheat(
-        self, user: Any, binding: str, source: ScriptSource, row: ScriptApp, session_key: str | None = None
-    ) -> str:
-        """Start a session before its socket arrives. Returns its id, "" if this browser has one already."""
-        hashed = identity.binding_hash(binding)
-        rows = ScriptSession.objects.filter(binding=hashed, script_app=row)
-        if self.reason_not_ready or rows.exclude(state=ScriptSession.State.CLOSED).exists():
-            return ""
-        visitor = self._visitor(getattr(user, "pk", None), str(user or ""), hashed, session_key)
-        session = self._make(str(uuid.uuid4()), visitor, source, registry.effective(source, row))
-        self._insert(session, row)
+    def expect(self, session: LiveSession) -> None:
+        """A page was told of this new session; if no socket comes for it, it ends."""
         with self._lock:
             self.unclaimed[session.session_id] = time.monotonic()
-        session.request_rerun(RerunRequest("opened"))
-        return session.session_id
 
-    def open(self, admitted: Admitted) -> LiveSession | None:
-        """The live session for a socket that was admitted: the one it presents, or a new one.
-
-        None while another process still owns the session; it has been asked to release it, so ask again in a moment.
-        Raises LeaseLostError when the session has been closed meanwhile.
-        """
-        who = admitted.identity
-        hashed = identity.binding_hash(who.binding)
-        visitor = self._visitor(getattr(who.user, "pk", None), str(who.user), hashed, who.session_key)
-        if not admitted.session_id:
-            session = self._make(str(uuid.uuid4()), visitor, admitted.source, admitted.effective)
-            if admitted.copy_of:
-                session.begin_as_copy(self.store.load(admitted.copy_of))
-            self._insert(session, admitted.row)
-            if admitted.copy_of:
-                copy_files(admitted.copy_of, session.session_id)
-            session.request_rerun(RerunRequest("opened"))
-            return session
-        with self._opening[hash(admitted.session_id) % len(self._opening)]:
-            return self._go_on(admitted, visitor)
-
-    def _go_on(self, admitted: Admitted, visitor: Visitor) -> LiveSession | None:
+    def expect_again(self, session_id: str) -> None:
+        """One more page was told of it: if it waits for its first socket, it waits anew."""
         with self._lock:
-            live = self.sessions.get(admitted.session_id)
-            self.unclaimed.pop(admitted.session_id, None)
-        if live is not None and not lease.owns(live.session_id, self.name, live.epoch):
-            # This process slept longer than its lease: what it holds is history.
-            self.forget(live)
-            live = None
-        if live is not None:
-            is_somebody_else = live.visitor.user_id != visitor.user_id
-            live.visitor = visitor
-            ScriptSession.objects.filter(pk=live.session_id, user=None).update(user=visitor.user_id)
-            if is_somebody_else:
-                # A guest has signed in: the page is to show what it shows to this person.
-                live.request_rerun(RerunRequest("signed in"))
-            return live
-        if admitted.session_id in self.leaving:
-            return None
-        epoch = lease.acquire(admitted.session_id, self.name)
-        if epoch is None:
-            if not ScriptSession.objects.filter(pk=admitted.session_id).exclude(state="closed").exists():
-                raise LeaseLostError(f"Session {admitted.session_id} was closed while its browser came back.")
-            self.beat.bus.tell_others("release", [admitted.session_id])
-            return None
-        row = ScriptSession.objects.get(pk=admitted.session_id)
-        ScriptSession.objects.filter(pk=row.pk, user=None).update(user=visitor.user_id)
-        session = self._make(admitted.session_id, visitor, admitted.source, admitted.effective)
-        session.epoch, session.runs = epoch, row.runs
-        try:
-            values = self.store.load(admitted.session_id)
-        except StoredStateGoneError as error:
-            logger.error("Session %s begins anew: %s", admitted.session_id, error)
-            session.state.note_lost(str(error))
-            values = {}
-        session.restore(values, row.seqs)
-        note_unused(session.session_id, values)
-        self._add(session)
-        session.request_rerun(RerunRequest("restored"))
-        return session
+            if session_id in self.unclaimed:
+                self.unclaimed[session_id] = time.monotonic()
+
+    def claim(self, session_id: str) -> LiveSession | None:
+        """A socket has come for a session; the live one, if it lives here."""
+        with self._lock:
+            self.unclaimed.pop(session_id, None)
+            return self.sessions.get(session_id)
 
     def resumable(self, session_id: str, binding: str, user: Any, slug: str) -> bool:
         """Whether this browser may go on with the session."""
         return resumable_row(session_id, binding, user, slug) is not None
 
-    def _make(self, session_id: str, visitor: Visitor, source: ScriptSource, effective: EffectiveApp) -> LiveSession:
-        on_save = scriptapps_settings.RUN_ON_SAVE
-        slug = source.slug
-        return LiveSession(
-            session_id,
-            slug,
-            lambda: registry.compile(slug),
-            visitor,
-            self.options,
-            self.engine,
-            deadline=effective.deadline,
-            run_on_save=settings.DEBUG if on_save is None else on_save,
-        )
-
-    def _add(self, session: LiveSession) -> None:
+    def add(self, session: LiveSession) -> None:
+        """From now on the session lives here."""
         with self._lock:
             self.sessions[session.session_id] = session
         signals.session_opened.send_robust(
@@ -220,30 +146,6 @@ class ServerNode:
             slug=session.slug,
             user_id=session.visitor.user_id,
         )
-
-    @staticmethod
-    def _visitor(user_id: Any, user_name: str, hashed: str, session_key: str | None) -> Visitor:
-        return Visitor(
-            load_user=lambda: script_threads.load_user(user_id),
-            session_key=session_key,
-            user_id=user_id,
-            user_name=user_name,
-            binding=hashed,
-        )
-
-    def _insert(self, session: LiveSession, row: ScriptApp) -> None:
-        session.epoch = 1
-        ScriptSession.objects.create(
-            pk=session.session_id,
-            script_app=row,
-            user_id=session.visitor.user_id,
-            binding=session.visitor.binding,
-            node=self.name,
-            epoch=1,
-            lease_expires=lease.first_expiry(),
-            state=session.state_of_life.value,
-        )
-        self._add(session)
 
     # -- ending ----------------------------------------------------------------------------------------------------
 
@@ -271,6 +173,7 @@ class ServerNode:
         with self._lock:
             if self.sessions.get(session.session_id) is session:
                 del self.sessions[session.session_id]
+                self.unclaimed.pop(session.session_id, None)
                 self.leaving[session.session_id] = session
         session.moved = True
         session.close(code, "moved")

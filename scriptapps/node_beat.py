@@ -120,7 +120,10 @@ class NodeBeat:
                 self.node.steer("rerun", [key])
 
     def _give_up(self, key: str, epoch: int) -> None:
-        if self.node.select([key]):
+        if any(session.is_shared and session.viewers for session in self.node.select([key])):
+            # It stays with those who look at it: whoever asked is led here in the end.
+            ScriptSession.objects.filter(pk=key, node=self.node.name).update(release_wanted=0)
+        elif self.node.select([key]):
             self.node.steer("release", [key])
         elif key not in self.node.leaving:
             # Nothing of it is left here: giving it up failed earlier.

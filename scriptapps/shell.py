@@ -20,6 +20,7 @@ from django.utils.timezone import localtime
 
 from scriptapps import identity
 from scriptapps.conf import scriptapps_settings
+from scriptapps.identity import Identity
 from scriptapps.models import SavedSnapshot, ScriptApp
 from scriptapps.node import get_node
 from scriptapps.registry import EffectiveApp, ScriptSource
@@ -77,14 +78,15 @@ def frozen_attributes(request: HttpRequest, snapshot: SavedSnapshot, effective: 
 
 
 def preheated(request: HttpRequest, binding: str, source: ScriptSource, row: ScriptApp) -> str:
-    """A session whose first run has begun; "" where none is wanted, as for a page that is fetched on suspicion."""
+    """The session for this page, its first run begun; "" where none is wanted, as for a page that is prefetched."""
     speculative = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if not scriptapps_settings.PREHEAT or request.method != "GET" or "prefetch" in speculative:
         return ""
     if request.session.session_key is None or request.session.modified:
         # The run answers for a binding that the session store knows, and may begin before this response is made.
         request.session.save()
-    return get_node().preheat(request.user, binding, source, row, session_key=request.session.session_key)
+    who = Identity(request.session.session_key, binding, request.user)
+    return get_node().opening.preheat(who, source, row)
 
 
 def lazy_modules() -> dict[str, str]:

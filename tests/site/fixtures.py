@@ -3,6 +3,8 @@
 Runs on: pytest. Invariant: the demo site's own scripts are out of sight; nothing here starts a thread.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,14 @@ class NoteTakingNode:
     session_id: str = ""
     may_resume: bool = False
 
-    def preheat(self, user: Any, binding: str, source: Any, row: Any, session_key: str | None = None) -> str:
+    @property
+    def opening(self) -> NoteTakingNode:
+        """Takes these notes as well."""
+        return self
+
+    def preheat(self, who: Any, source: Any, row: Any) -> str:
         """Notes who preheats what."""
-        self.preheated.append((user, binding, source.slug, session_key))
+        self.preheated.append((who.user, who.binding, source.slug, who.session_key))
         return self.session_id
 
     def resumable(self, session_id: str, binding: str, user: Any, slug: str) -> bool:
