@@ -126,7 +126,7 @@ def admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
         resumed = resumable_row(session_id, who.binding, who.user, slug)
         if resumed is None:
             raise Refused(403, "the session to resume is not this browser's")
-        if resumed.scope == Scope.BROWSER and scope_of(effective.scope, visitor) is Scope.USER:
+        if resumed.scope == Scope.BROWSER and scope_of(effective.scope, visitor.user_id) is Scope.USER:
             # A guest has signed in: to the session that this person has, or what the guest did becomes it.
             session_id = ""
     may_copy = offer.copy_of and resumable_row(offer.copy_of, who.binding, who.user, slug) is not None

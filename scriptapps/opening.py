@@ -50,7 +50,7 @@ class SessionOpening:
         """
         visitor = visitor_of(who)
         effective = registry.effective(source, row)
-        scope = scope_of(effective.scope, visitor)
+        scope = scope_of(effective.scope, visitor.user_id)
         if found := find_shared(row, scope, visitor):
             self.node.expect_again(found)
             return found
@@ -76,7 +76,7 @@ class SessionOpening:
         in another process.
         """
         visitor = admitted.visitor
-        scope = scope_of(admitted.effective.scope, visitor)
+        scope = scope_of(admitted.effective.scope, visitor.user_id)
         session_id = admitted.session_id or find_shared(admitted.row, scope, visitor)
         if session_id:
             with self._locks[hash(session_id) % len(self._locks)]:

@@ -20,9 +20,9 @@ from scriptapps.store import write_alias
 CLOSED = ScriptSession.State.CLOSED
 
 
-def scope_of(declared: Scope, visitor: Visitor) -> Scope:
+def scope_of(declared: Scope, user_id: Any) -> Scope:
     """The scope for this person. Somebody who is not signed in is nobody elsewhere: `user` means `browser` then."""
-    return Scope.BROWSER if declared is Scope.USER and visitor.user_id is None else declared
+    return Scope.BROWSER if declared is Scope.USER and user_id is None else declared
 
 
 def scope_key(scope: Scope, visitor: Visitor) -> str:

@@ -24,6 +24,7 @@ from scriptapps.identity import Identity
 from scriptapps.models import SavedSnapshot, ScriptApp
 from scriptapps.node import get_node
 from scriptapps.registry import EffectiveApp, ScriptSource
+from scriptapps.shared_sessions import scope_of
 
 LAZY_MODULES = "scriptapps/elements"
 # What an absent attribute looks like to the template.
@@ -56,6 +57,9 @@ def live_attributes(
         "page-title": effective.title,
         "login-url": sign_in_url(next_path),
     }
+    scope = scope_of(effective.scope, request.user.pk)
+    if scope.is_shared:
+        attributes["scope"] = scope
     if settings.DEBUG:
         attributes["debug-mode"] = "true"
     if request.user.is_authenticated:

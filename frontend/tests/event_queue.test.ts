@@ -116,4 +116,15 @@ describe("widget values", () => {
     expect(values.of("a").value?.value).toBe("set");
     expect(values.takeDrafts(["a"])).toEqual([]);
   });
+
+  it("keep a draft over what somebody else enters on a shared page", () => {
+    const values = new WidgetValues(() => false, true);
+    values.takeServer("a", text("theirs"), 0, false);
+    expect(values.of("a").value?.value).toBe("theirs");
+    values.setDraft("a", { $case: "text", value: "draft" });
+    values.takeServer("a", text("theirs, newer"), 5, false);
+    expect(values.takeDrafts(["a"])).toEqual([{ widgetId: "a", value: text("draft") }]);
+    values.takeServer("a", text("next"), 5, false);
+    expect(values.of("a").value?.value).toBe("next");
+  });
 });

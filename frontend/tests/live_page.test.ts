@@ -12,6 +12,7 @@ const settings = {
   token: "t",
   fingerprint: "f",
   session: "",
+  shared: false,
   title: "A",
   loginUrl: "/login/",
   debug: false,

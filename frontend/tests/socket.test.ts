@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { backoffDelay } from "../src/connection/close_codes";
-import { TabSessionClaim } from "../src/connection/session_claim";
+import { SharedSessionClaim, TabSessionClaim } from "../src/connection/session_claim";
 import { PageSocket } from "../src/connection/socket";
 import type { ServerMessage } from "../src/protocol/dec/messages";
 import { ServerMessage as Schema } from "../src/protocol/schema";
@@ -213,5 +213,16 @@ describe("the session claim", () => {
     expect(claim.original()).toBe("copied");
     claim.keep("own");
     expect(claim.original()).toBe("");
+  });
+
+  it("of a shared session is no tab's own", async () => {
+    const claim = new SharedSessionClaim("offered");
+    expect(await claim.current()).toBe("offered");
+    claim.keep("named");
+    expect(await claim.current()).toBe("named");
+    expect(sessionStorage.length).toBe(0);
+    expect(claim.original()).toBe("");
+    claim.drop();
+    expect(await claim.current()).toBe("");
   });
 });

@@ -1,5 +1,5 @@
-// Which script session this tab presents. The id lives in sessionStorage, which a duplicated tab copies;
-// a Web Lock on the id tells the copy from the original. Where there are no locks the server decides (4009).
+// Which script session this tab presents. The id of a tab's own session lives in sessionStorage, which a duplicated
+// tab copies; a Web Lock on the id tells the copy from the original. Where there are no locks the server decides (4009).
 export interface SessionClaim {
   /** The id to present, "" for a new session. Holds its lock from now on. */
   current(): Promise<string>;
@@ -10,6 +10,29 @@ export interface SessionClaim {
   /** The session is over: present none next time. */
   drop(): void;
   setFingerprint(fingerprint: string): void;
+}
+
+/** A session that several pages share: no page owns it, and the server leads to it whoever presents none. */
+export class SharedSessionClaim implements SessionClaim {
+  constructor(private id: string) {}
+
+  async current(): Promise<string> {
+    return this.id;
+  }
+
+  original(): string {
+    return "";
+  }
+
+  keep(sessionId: string): void {
+    this.id = sessionId;
+  }
+
+  drop(): void {
+    this.id = "";
+  }
+
+  setFingerprint(): void {}
 }
 
 const RELOAD_GRACE_MS = 400; // a page that is being replaced by this one may hold its lock a moment longer

@@ -2,7 +2,7 @@
 // Runs on: the browser's main thread. Invariant: a batch is acknowledged only after all of it is applied.
 import { batch, computed, signal } from "@preact/signals";
 import type { EndReason } from "../connection/close_codes";
-import { TabSessionClaim } from "../connection/session_claim";
+import { SharedSessionClaim, TabSessionClaim } from "../connection/session_claim";
 import { type ConnectionState, PageSocket, PROTOCOL_VERSION } from "../connection/socket";
 import type { PageConfig } from "../protocol/dec/deltas";
 import {
@@ -68,7 +68,7 @@ export class LivePage implements PageState {
     this.loginUrl.value = settings.loginUrl;
     this.#socket = this.#makeSocket();
     this.events = new EventQueue((message) => this.#socket.send(message), requestAnimationFrame.bind(window));
-    this.values = new WidgetValues((widgetId, seq) => this.events.hasYounger(widgetId, seq));
+    this.values = new WidgetValues((widgetId, seq) => this.events.hasYounger(widgetId, seq), settings.shared);
     this.memory = new ViewMemory(`scriptapps:view:${settings.socketUrl}`, this.#storage);
     this.tree = new PageTree({
       value: (id, value, snapshot) => this.values.takeServer(id, value, this.#seenSeq, snapshot),
@@ -150,12 +150,14 @@ export class LivePage implements PageState {
   }
 
   #makeSocket(): PageSocket {
-    const { socketUrl, statusUrl, token, fingerprint, session } = this.settings;
+    const { socketUrl, statusUrl, token, fingerprint, session, shared } = this.settings;
     return new PageSocket({
       socketUrl,
       statusUrl,
       token,
-      claim: new TabSessionClaim(`scriptapps:${socketUrl}`, fingerprint, session, this.#storage, navigator.locks),
+      claim: shared
+        ? new SharedSessionClaim(session)
+        : new TabSessionClaim(`scriptapps:${socketUrl}`, fingerprint, session, this.#storage, navigator.locks),
       attach: () => this.#attachMessage(),
       onMessage: (message) => this.#receive(message),
       onState: (state, reason) => this.#connectionChanged(state, reason),

@@ -5,6 +5,8 @@ export interface PageSettings {
   token: string;
   fingerprint: string;
   session: string;
+  /** Several pages look at one session. */
+  shared: boolean;
   title: string;
   loginUrl: string;
   debug: boolean;
@@ -27,6 +29,7 @@ export function readSettings(host: HTMLElement): PageSettings {
     token: read("token"),
     fingerprint: read("fingerprint"),
     session: read("session"),
+    shared: host.hasAttribute("scope"),
     title,
     loginUrl: read("login-url"),
     debug: host.hasAttribute("debug-mode") && read("debug-mode") !== "false",

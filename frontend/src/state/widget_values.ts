@@ -9,8 +9,14 @@ export class WidgetValues {
   readonly #signals = new Map<string, Signal<WidgetValue | undefined>>();
   readonly #drafts = new Set<string>();
 
-  /** @param hasYounger whether the widget has an event after `seq` */
-  constructor(private readonly hasYounger: (widgetId: string, seq: number) => boolean) {}
+  /**
+   * @param hasYounger whether the widget has an event after `seq`
+   * @param shared whether the server's value may be what somebody else has entered: then no draft gives way to it
+   */
+  constructor(
+    private readonly hasYounger: (widgetId: string, seq: number) => boolean,
+    private readonly shared = false,
+  ) {}
 
   /** The value of a widget; a component that reads it renders again when it changes. */
   of(widgetId: string): Signal<WidgetValue | undefined> {
@@ -45,7 +51,8 @@ export class WidgetValues {
 
   /** The server's value, true for events up to `seenSeq`. A snapshot repeats values, so it never ends a draft. */
   takeServer(widgetId: string, value: Value | undefined, seenSeq: number, fromSnapshot: boolean): void {
-    if (this.hasYounger(widgetId, seenSeq) || (fromSnapshot && this.#drafts.has(widgetId))) return;
+    if (this.hasYounger(widgetId, seenSeq)) return;
+    if ((fromSnapshot || this.shared) && this.#drafts.has(widgetId)) return;
     this.#drafts.delete(widgetId);
     const held = this.of(widgetId);
     if (!sameValue(held.peek(), value?.kind)) held.value = value?.kind;
