@@ -2,8 +2,8 @@
 
 Started as it is, it needs nothing: DEBUG on, SQLite, everything in one process. The environment changes that:
 DEBUG=0, SECRET_KEY, ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS (comma separated), DATABASE=postgres with PGHOST, PGPORT,
-PGUSER, PGPASSWORD and PGDATABASE, SQLITE_PATH, REDIS_URL, STATIC_ROOT, LOG_LEVEL, LOG_PROTOCOL=1, SCRIPTAPPS_DIRS
-(comma separated: more folders of scripts, searched first).
+PGUSER, PGPASSWORD and PGDATABASE, SQLITE_PATH, REDIS_URL, STATIC_ROOT, UPLOAD_ROOT (where uploaded files are kept),
+LOG_LEVEL, LOG_PROTOCOL=1, SCRIPTAPPS_DIRS (comma separated: more folders of scripts, searched first).
 """
 
 import os
@@ -121,6 +121,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 SCRIPTAPPS = {
     "DIRS": [*env_list("SCRIPTAPPS_DIRS"), BASE_DIR / "project" / "scripts"],
+    "UPLOAD_ROOT": os.environ.get("UPLOAD_ROOT"),
 }
 
 LOGIN_URL = "/accounts/login/"

@@ -24,6 +24,7 @@ class SiteServer:
     def __init__(self, folder: Path) -> None:
         self.scripts = folder / "scripts"
         self.scripts.mkdir(parents=True)
+        self.uploads = folder / "uploads"
         self.log = folder / "server.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -106,6 +107,7 @@ class SiteServer:
             "DEBUG": "1",
             "SQLITE_PATH": str(self._database),
             "SCRIPTAPPS_DIRS": str(self.scripts),
+            "UPLOAD_ROOT": str(self.uploads),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -36,7 +36,12 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 export function sizeText(bytes: number): string {
   const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** power;
-  const options = { style: "unit", unit: UNITS[power] ?? "byte", maximumFractionDigits: value < 10 && power ? 1 : 0 };
+  const options = {
+    style: "unit",
+    unit: UNITS[power] ?? "byte",
+    unitDisplay: power ? "short" : "long", // the short one of bytes has no plural
+    maximumFractionDigits: value < 10 && power ? 1 : 0,
+  };
   return new Intl.NumberFormat(pageLanguage(), options as Intl.NumberFormatOptions).format(value);
 }
 

@@ -15,7 +15,10 @@ from django.utils import timezone
 from project.shop import invented
 from project.shop.models import Customer, Order, OrderLine, Product
 
-ALICE_MAY = ["view_customer", "view_product", "view_order", "add_order", "view_orderline", "add_orderline"]
+ALICE_MAY = [
+    "view_customer", "view_product", "add_product", "change_product",
+    "view_order", "add_order", "view_orderline", "add_orderline",
+]  # fmt: skip
 BOB_MAY = ["view_product"]
 BATCH = 500  # rows per statement; more than this SQLite refuses or splits anyway
 SEED = 20
