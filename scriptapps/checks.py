@@ -16,10 +16,12 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.files.storage import FileSystemStorage
 
 from scriptapps.access import NOBODY, AccessKind
 from scriptapps.conf import OPTIONS, SETTINGS_NAME, scriptapps_settings
 from scriptapps.registry import is_package, listed, registry, settings_access
+from scriptapps.stored_files import STORAGE_ALIAS, file_storage, upload_root
 
 SESSION_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTH_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -41,6 +43,8 @@ def register_checks() -> None:
     register(check_scripts, Tags.compatibility)
     register(check_access, Tags.security)
     register(check_redis, Tags.compatibility)
+    register(check_upload_storage, Tags.security)
+    register(check_deployed_uploads, Tags.files, deploy=True)
     register(check_deployed_layer, Tags.compatibility, deploy=True)
     register(check_deployed_sqlite, Tags.database, deploy=True)
     register(check_deployed_sessions, Tags.security, deploy=True)
@@ -170,6 +174,29 @@ def check_redis(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
         for alias, layer in _layers()
         if layer.get("BACKEND") in REDIS_LAYERS and not _all_hosts_patient(layer)
     ]
+
+
+def check_upload_storage(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """E009: uploaded files would lie in a folder that the web server shows to everybody."""
+    storage = file_storage()
+    if not isinstance(storage, FileSystemStorage):
+        return []
+    place = Path(storage.location).resolve()
+    hint = f'Set {SETTINGS_NAME}["UPLOAD_ROOT"], or the location of STORAGES["scriptapps"], to a folder of its own.'
+    return [
+        Error(f"Uploaded files are kept in {place}, which is inside {name}.", hint=hint, id="scriptapps.E009")
+        for name in ("MEDIA_ROOT", "STATIC_ROOT")
+        if (root := getattr(settings, name, "")) and place.is_relative_to(Path(root).resolve())
+    ]
+
+
+def check_deployed_uploads(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """W012 (deploy): uploaded files in a folder of this host, which other hosts do not see."""
+    if settings.DEBUG or STORAGE_ALIAS in settings.STORAGES:
+        return []
+    hint = 'Right for one host. For more, define STORAGES["scriptapps"]: a storage that all of them reach.'
+    text = f"Uploaded files are kept in {upload_root()} of this host."
+    return [Warning(text, hint=hint, id="scriptapps.W012")]
 
 
 def check_deployed_layer(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:

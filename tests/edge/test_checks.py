@@ -8,6 +8,9 @@ from django.core.checks import run_checks
 
 from scriptapps import checks
 
+FILES = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+MEMORY = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+
 
 def ids(messages) -> list[str]:
     assert all(message.hint for message in messages)
@@ -26,6 +29,26 @@ def database(engine: str, **options) -> SimpleNamespace:
 
 def test_the_demo_site_has_no_findings():
     assert [message for message in run_checks() if str(message.id).startswith("scriptapps.")] == []
+
+
+def test_uploaded_files_are_not_shown_to_everybody(settings, tmp_path):
+    assert ids(checks.check_upload_storage()) == []
+    settings.MEDIA_ROOT = tmp_path
+    settings.SCRIPTAPPS = {"UPLOAD_ROOT": tmp_path / "uploads"}
+    assert ids(checks.check_upload_storage()) == ["scriptapps.E009"]
+    settings.SCRIPTAPPS = {"UPLOAD_ROOT": tmp_path.with_name(f"{tmp_path.name}-beside")}
+    assert ids(checks.check_upload_storage()) == []
+    # Its location is MEDIA_ROOT unless it is given.
+    settings.STORAGES = settings.STORAGES | {"scriptapps": FILES}
+    assert ids(checks.check_upload_storage()) == ["scriptapps.E009"]
+    settings.STORAGES = settings.STORAGES | {"scriptapps": MEMORY}
+    assert ids(checks.check_upload_storage()) == []
+
+
+def test_uploaded_files_of_several_hosts(deployed):
+    assert ids(checks.check_deployed_uploads()) == ["scriptapps.W012"]
+    deployed.STORAGES = deployed.STORAGES | {"scriptapps": MEMORY}
+    assert ids(checks.check_deployed_uploads()) == []
 
 
 def test_settings(settings):
