@@ -58,6 +58,7 @@ class ServerNode:
         self.leaving: dict[str, LiveSession] = {}
         self.unclaimed: dict[str, float] = {}
         self.draining = False
+        self._drained = threading.Event()
         self.store = get_state_store()
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.files = StoredFiles(self.database)
@@ -215,9 +216,20 @@ class ServerNode:
 
     def shut_down(self, patience: float = 5.0) -> None:
         """Take nothing new, send viewers away, let runs end, release every session, end the threads."""
-        if self.draining:
+        with self._lock:
+            first, self.draining = not self.draining, True
+        if not first:
+            # Whoever asks for the end of a process that drains already waits for that.
+            self._drained.wait(patience)
+            self.beat.record.end()
             return
-        self.draining = True
+        try:
+            self._give_up_all(patience)
+        finally:
+            self._drained.set()
+        self.beat.record.node_ended()
+
+    def _give_up_all(self, patience: float) -> None:
         self.watchdog.stop()
         self.access.stop()
         self.beat.stop()

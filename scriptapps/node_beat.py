@@ -18,6 +18,7 @@ from scriptapps import lease, signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import ScriptSession
 from scriptapps.node_bus import NodeBus
+from scriptapps.node_record import NodeRecord
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_queue import RerunRequest
@@ -40,6 +41,7 @@ class NodeBeat:
     def __init__(self, node: ServerNode) -> None:
         self.node = node
         self.bus = NodeBus(node)
+        self.record = NodeRecord(node)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
         # Not at the start, when there is most to do, and not in all processes at the same time.
@@ -48,6 +50,7 @@ class NodeBeat:
     def start(self) -> None:
         """Connect to the site's signals and begin to beat."""
         signals.steering_requested.connect(self._steering_requested, dispatch_uid="scriptapps.node.steering")
+        self.record.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -55,6 +58,7 @@ class NodeBeat:
         signals.steering_requested.disconnect(dispatch_uid="scriptapps.node.steering")
         self._stop.set()
         self._thread.join(5)
+        self.record.keep()
 
     def _work(self) -> None:
         next_beat = next_check = time.monotonic()
@@ -87,6 +91,8 @@ class NodeBeat:
         self._tidy()
         self.bus.renew()
         self._sweep_when_due()
+        self.record.write()
+        self.record.collect()
 
     @staticmethod
     def _save_again(session: LiveSession) -> None:
@@ -150,6 +156,8 @@ class NodeBeat:
                 self.node.database.submit(self._apply_on_executor, ids)
         elif kind == "access":
             self.node.access.check_soon()
+        elif kind == "drain":
+            self.record.heard(ids)
         else:
             self.node.steer(kind, ids)
 

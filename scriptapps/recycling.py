@@ -1,6 +1,6 @@
 """Watches over its own process: what cannot go on says so, takes nothing new and makes room for another process.
 
-Runs on: its own daemon thread, which does nothing but this; the dump of a held interpreter is written by a thread of C.
+Runs on: its own daemon thread, which does nothing but this; the stacks of a held interpreter are written by C.
 Invariant: a process that leaves has given up its sessions first, and leaves within ``DRAIN_SECONDS`` and a little,
 whatever hangs in it.
 """
@@ -16,10 +16,12 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scriptapps.conf import scriptapps_settings
+from scriptapps.stacks import StackFile, stacks_now
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
@@ -30,12 +32,16 @@ logger = logging.getLogger("scriptapps.node")
 EXIT_CODE = 75
 """What a recycled process ends with: EX_TEMPFAIL of sysexits.h, "try again"."""
 STALLED, ABANDONED, MEMORY = "stalled", "abandoned", "memory"
+HELD = "held"
+"""The word for a held interpreter: never this process's own, which cannot say it while it is true."""
 SERVER_SECONDS = 10.0
 """How long a recycled process's server may take for its own shutdown after the node has drained."""
 STANDARD_ERROR = 2
 SOCKETS_SECONDS = 2.0
 """How long sockets that were told to close may take to send their close frames."""
 LOOKS_PER_STALL = 6
+FILE_FIRST_SECONDS = 0.5
+"""How much earlier than the standard error the file gets the stacks: the process may end with the latter."""
 
 _leaving = False
 
@@ -76,12 +82,20 @@ class Watchdog:
     def __init__(self, node: ServerNode) -> None:
         self.node = node
         self.reason = ""
+        # What the reason is about, and what last held this process, for its row.
+        self.explanation = ""
+        self.held = ""
+        self.held_at: datetime | None = None
         self.memory_mb: float | None = None
+        self.stacks = StackFile(node.name)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-watchdog", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
         self._answered = threading.Event()
         self._answered.set()
+        self._asked_at = 0.0
+        self._lag = 0.0
         self._unanswered = 0
 
     @property
@@ -89,27 +103,42 @@ class Watchdog:
         """Seconds between two looks."""
         return scriptapps_settings.STALL_SECONDS / LOOKS_PER_STALL
 
+    @property
+    def loop_lag_ms(self) -> float | None:
+        """How late the event loop did what it was last given, or is already; None without a loop."""
+        if self._loop is None:
+            return None
+        lag = self._lag if self._answered.is_set() else time.monotonic() - self._asked_at
+        return lag * 1_000
+
     def start(self) -> None:
         """Begin to watch."""
         if scriptapps_settings.MEMORY_WATERMARK_MB is not None and resident_mb() is None:
             logger.warning("MEMORY_WATERMARK_MB has no effect: this system does not tell a process's resident memory")
+        self._arm()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; called by that very thread, only stop watching."""
+        """End the thread; called by that very thread, only stop watching. Calling it again does nothing."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(5)
-            faulthandler.cancel_dump_traceback_later()
+        faulthandler.cancel_dump_traceback_later()
+        self.stacks.close()
 
     def watch_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch this event loop too: the one that serves sockets."""
         self._loop = loop
 
     def _work(self) -> None:
+        self.stacks.open()
         while not self._stop.is_set():
-            self._arm()
             try:
+                self._arm()
+                self._note_stacks(self.stacks.take())
+                self.stacks.arm(scriptapps_settings.STALL_SECONDS, self._thread_names())
                 self.look()
                 if self.reason and scriptapps_settings.RECYCLE and not self.node.draining:
                     self.leave()
@@ -118,12 +147,27 @@ class Watchdog:
                 logger.exception("The watchdog stumbled; it goes on")
             self._stop.wait(self.interval)
 
-    def _arm(self) -> None:
+    @staticmethod
+    def _arm() -> None:
+        """Only C can act while the interpreter is held: it writes the stacks, and ends what may be recycled."""
         # A debugger that stops all threads holds the interpreter on purpose.
         if "pydevd" not in sys.modules:
-            seconds = scriptapps_settings.STALL_SECONDS
-            # Only C can act while the interpreter is held: it writes the dump, and ends a process that may be recycled.
+            seconds = scriptapps_settings.STALL_SECONDS + FILE_FIRST_SECONDS
             faulthandler.dump_traceback_later(seconds, file=STANDARD_ERROR, exit=scriptapps_settings.RECYCLE)
+
+    def _thread_names(self) -> dict[int, str]:
+        """Which thread is which; what may have held the process first."""
+        running = self.node.engine.running_slugs()
+        names = {thread.ident: thread.name for thread in threading.enumerate() if thread.ident is not None}
+        first = {ident: f"{names.pop(ident, 'a script thread')}, running {slug}" for ident, slug in running.items()}
+        if self._loop_thread in names:
+            first[self._loop_thread] = f"{names.pop(self._loop_thread)}, event loop"
+        return first | names
+
+    def _note_stacks(self, stacks: str) -> None:
+        if stacks:
+            self.held, self.held_at = stacks, datetime.now(UTC)
+            logger.error("Node %s was held. Its threads meanwhile:\n%s", self.node.name, stacks)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -133,12 +177,13 @@ class Watchdog:
         if reason == self.reason:
             return
         was, self.reason = self.reason, reason
+        self.explanation = self._explain(reason) if reason else ""
         if reason:
-            logger.error("Node %s takes no new sessions: %s", self.node.name, self._explain(reason))
+            logger.error("Node %s takes no new sessions: %s: %s", self.node.name, reason, self.explanation)
         else:
             logger.warning("Node %s takes new sessions again; it was held back by: %s", self.node.name, was)
         if reason == STALLED:
-            faulthandler.dump_traceback(file=STANDARD_ERROR, all_threads=True)
+            self._note_stacks(stacks_now(self._thread_names()))
 
     def _find(self) -> str:
         self.memory_mb = resident_mb()
@@ -159,22 +204,26 @@ class Watchdog:
             self._unanswered += 1
         if self._loop is not None and self._answered.is_set():
             self._answered.clear()
+            self._asked_at = time.monotonic()
             try:
-                self._loop.call_soon_threadsafe(self._answered.set)
+                self._loop.call_soon_threadsafe(self._answer)
             except RuntimeError:
                 # It has been closed: nothing is served by it any more.
                 self._loop = None
                 self._answered.set()
         return self._unanswered >= LOOKS_PER_STALL
 
+    def _answer(self) -> None:
+        self._lag, self._loop_thread = time.monotonic() - self._asked_at, threading.get_ident()
+        self._answered.set()
+
     def _explain(self, reason: str) -> str:
-        texts: dict[str, Any] = {
-            STALLED: f"its event loop has not moved for {scriptapps_settings.STALL_SECONDS:g} s; "
-            "all threads are written to the standard error",
+        texts: dict[str, str] = {
+            STALLED: f"its event loop has not moved for {scriptapps_settings.STALL_SECONDS:g} s",
             ABANDONED: f"{self.node.engine.abandoned} runs could not be stopped",
             MEMORY: f"{self.memory_mb or 0:.0f} MB resident, above {scriptapps_settings.MEMORY_WATERMARK_MB} MB",
         }
-        return f"{reason}: {texts[reason]}"
+        return texts[reason]
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +231,7 @@ class Watchdog:
         """Drain this process and end it with EXIT_CODE. Returns when only the server's own shutdown is left."""
         global _leaving
         _leaving = True
+        self.stop()
         patience = scriptapps_settings.DRAIN_SECONDS + SERVER_SECONDS
         logger.error("Node %s leaves with exit code %d, for its supervisor to start another", self.node.name, EXIT_CODE)
         # Two nets: the timer for what hangs in Python, the one of C for a held interpreter.

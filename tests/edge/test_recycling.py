@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ from scriptapps import recycling
 
 node = SimpleNamespace(
     name="web-1", draining=False, select=list, shut_down=lambda patience: print("drained", flush=True),
-    engine=SimpleNamespace(abandoned=0), options=SimpleNamespace(max_abandoned=4),
+    engine=SimpleNamespace(abandoned=0, running_slugs=dict), options=SimpleNamespace(max_abandoned=4),
 )
 dog = recycling.Watchdog(node)
 """
@@ -49,7 +50,10 @@ class FrozenLoop:
 @pytest.fixture
 def node() -> Any:
     return SimpleNamespace(
-        name="web-1", engine=SimpleNamespace(abandoned=0), options=SimpleNamespace(max_abandoned=2), sessions={}
+        name="web-1",
+        engine=SimpleNamespace(abandoned=0, running_slugs=lambda: {threading.get_ident(): "orders"}),
+        options=SimpleNamespace(max_abandoned=2),
+        sessions={},
     )
 
 
@@ -112,9 +116,7 @@ def test_where_memory_cannot_be_measured(dog, said, settings, monkeypatch):
     assert "no effect" in said[0]
 
 
-def test_an_event_loop_that_is_held(dog, said, monkeypatch):
-    dumps: list[Any] = []
-    monkeypatch.setattr("faulthandler.dump_traceback", lambda **options: dumps.append(options))
+def test_an_event_loop_that_is_held(dog, said):
     loop = FrozenLoop()
     dog.watch_loop(loop)
     for _ in range(LOOKS_PER_STALL):
@@ -123,20 +125,35 @@ def test_an_event_loop_that_is_held(dog, said, monkeypatch):
     dog.look()
     dog.look()
     assert dog.reason == "stalled"
-    assert dumps == [{"file": 2, "all_threads": True}]
+    assert dog.explanation == "its event loop has not moved for 30 s"
+    # What runs scripts comes first, by name.
+    assert dog.held.startswith("MainThread, running orders (most recent call first):\n")
+    assert "in test_an_event_loop_that_is_held" in dog.held
+    assert dog.held_at is not None
+    lag = dog.loop_lag_ms
+    assert lag is not None
+    assert lag > 0
     loop.move()
     dog.look()
-    assert dog.reason == ""
-    assert len(said) == 2
+    assert (dog.reason, dog.explanation) == ("", "")
+    assert [line.partition("\n")[0] for line in said] == [
+        "Node web-1 takes no new sessions: stalled: its event loop has not moved for 30 s",
+        "Node web-1 was held. Its threads meanwhile:",
+        "Node web-1 takes new sessions again; it was held back by: stalled",
+    ]
 
 
 def test_an_event_loop_that_moves(dog):
     loop = FrozenLoop()
     dog.watch_loop(loop)
+    assert dog.loop_lag_ms is not None
     for _ in range(LOOKS_PER_STALL * 3):
         dog.look()
         loop.move()
     assert dog.reason == ""
+    dog.look()
+    loop.move()
+    assert "MainThread, event loop" in dog._thread_names().values() or dog._loop_thread == threading.get_ident()
 
 
 def test_an_event_loop_that_has_ended(dog, monkeypatch):
