@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.models import ScriptSession
+from scriptapps.models import ScriptSession, ServerProcess
 from scriptapps.store import get_state_store
 from scriptapps.stored_files import delete_forgotten, forgotten
 
@@ -28,13 +28,14 @@ CLOSED = ScriptSession.State.CLOSED
 @dataclass
 class SweepReport:
     """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
-    stored values went, ``deleted`` rows, ``files`` that people had uploaded; ``bytes`` is what the stored values came
+    stored values went, ``deleted`` rows, ``processes`` rows of server processes that are gone, ``files`` that people had uploaded; ``bytes`` is what the stored values came
     to, ``file_bytes`` what the files did."""
 
     closed: int = 0
     asked: int = 0
     emptied: int = 0
     deleted: int = 0
+    processes: int = 0
     bytes: int = 0
     files: int = 0
     file_bytes: int = 0
@@ -52,6 +53,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         idle, with_values = _unowned_idle(now), _with_values(_ended(now))
         report.closed, report.asked = idle.count(), _owned_idle(now).count()
         report.emptied, report.deleted = with_values.count(), _outdated(now).count()
+        report.processes = _past_processes(now).count()
         report.bytes = sum(with_values.values_list("state_bytes", flat=True))
         sizes = dict(row for rows in forgotten(_ended(now)) for row in rows.values_list("pk", "size"))
         report.files, report.file_bytes = len(sizes), sum(sizes.values())
@@ -71,6 +73,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         store.delete([str(key) for key in ids])
         _, counts = _outdated(now).filter(pk__in=ids).delete()
         report.deleted += counts.get(ScriptSession._meta.label, 0)
+    report.processes, _ = _past_processes(now).delete()
     return report
 
 
@@ -125,6 +128,10 @@ def _ended(now: Any) -> Any:
 
 def _with_values(rows: Any) -> Any:
     return rows.exclude(state_keys=0, state_bytes=0, state_ref="", not_durable={})
+
+
+def _past_processes(now: Any) -> Any:
+    return ServerProcess.objects.filter(beat__lt=now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS))
 
 
 def _outdated(now: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Self
 
 from asgiref.sync import sync_to_async
 from django.db import models, router, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,11 +23,12 @@ class ServerProcessQuerySet(models.QuerySet["ServerProcess"]):
 
     def live(self) -> Self:
         """Processes that gave a sign of life lately and did not say goodbye."""
-        return self.exclude(state=ServerProcess.State.ENDED).filter(beat__gt=live_since())
+        return self.exclude(state=ServerProcess.State.ENDED).filter(ended_at=None, beat__gt=live_since())
 
     def gone(self) -> Self:
-        """Processes that went silent without a goodbye: killed, frozen, or cut off from the database."""
-        return self.exclude(state=ServerProcess.State.ENDED).filter(beat__lte=live_since())
+        """Processes without a goodbye: killed, frozen, or cut off from the database."""
+        silent = Q(beat__lte=live_since()) | Q(ended_at__isnull=False)
+        return self.exclude(state=ServerProcess.State.ENDED).filter(silent)
 
     def ended(self) -> Self:
         """Processes that ended in good order."""
@@ -80,6 +82,7 @@ class ServerProcess(models.Model):
     pid = models.PositiveBigIntegerField(_("process id"))
     started = models.DateTimeField(_("started"), default=timezone.now)
     beat = models.DateTimeField(_("last sign of life"), default=timezone.now)
+    # When it said goodbye, or was found dead.
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     # What runs in it, by name: {"python": "3.13.1", "django": ..., "scriptapps": ..., "server": "uvicorn 0.35.0"}.
     versions = models.JSONField(_("versions"), default=dict)
@@ -120,7 +123,7 @@ class ServerProcess(models.Model):
     @property
     def is_live(self) -> bool:
         """Whether it gave a sign of life lately and did not say goodbye."""
-        return self.state != self.State.ENDED and self.beat > live_since()
+        return self.state != self.State.ENDED and self.ended_at is None and self.beat > live_since()
 
     @property
     def liveness(self) -> ServerProcess.Liveness:
