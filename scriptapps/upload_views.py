@@ -35,7 +35,7 @@ logger = logging.getLogger("scriptapps.files")
 
 CHUNK = 65_536
 WIDGET_ID = re.compile(r"[a-z_]+-[0-9a-f]{18}")
-CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]{1,49}/[\w!#$&^.+-]{1,50}", re.ASCII)
+CONTENT_TYPE = re.compile(r"[a-z0-9][\w!#$&^.+-]{0,48}/[a-z0-9][\w!#$&^.+-]{0,49}", re.ASCII | re.IGNORECASE)
 # Control characters, half surrogate pairs, and marks that turn the direction of what follows: "exe.gpj" for "jpg.exe".
 UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]")
 OF_DECISION = {Decision.SIGN_IN: 401, Decision.FORBIDDEN: 403, Decision.GONE: 404}
@@ -102,6 +102,7 @@ def take_back(request: HttpRequest, slug: str, session_id: UUID, widget_id: str,
 def _session(request: HttpRequest, slug: str, session_id: UUID) -> ScriptSession:
     """The session that the request may act for: the same checks, in the same order, as for a socket."""
     headers = {name.lower().encode(): value.encode("latin-1", "replace") for name, value in request.headers.items()}
+    headers.setdefault(b"host", request.get_host().encode())
     try:
         check_origin({"scheme": "wss" if request.is_secure() else "ws"}, headers)
     except Refused as refused:
