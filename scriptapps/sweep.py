@@ -28,7 +28,7 @@ CLOSED = ScriptSession.State.CLOSED
 @dataclass
 class SweepReport:
     """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
-    stored values went, ``deleted`` rows, ``processes`` rows of server processes that are gone, ``files`` that people had
+    stored values went, ``deleted`` rows, ``processes`` rows of processes that are gone, ``files`` that people had
     uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did."""
 
     closed: int = 0
