@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
@@ -87,9 +87,8 @@ class AccessWatch:
         self._deny(session)
         gone = {True: Verdict.SIGNED_OUT, False: Verdict.OK}
         verdicts = {visitor: gone[visitor.binding in bindings] for visitor in people_of(session)}
-        if self._turn_away(session, verdicts) is not Verdict.OK:
-            for viewer in session.viewers:
-                viewer.dismiss(Verdict.SIGNED_OUT.code, reason)
+        self._turn_away(session, verdicts)
+        if self._of_session(session, verdicts) is not Verdict.OK:
             self._submit(self.node.release, session, Verdict.SIGNED_OUT.code)
 
     # -- asking ----------------------------------------------------------------------------------------------------
@@ -119,39 +118,47 @@ class AccessWatch:
         now = time.monotonic()
         found: dict[LiveSession, Verdict] = {}
         for session, verdicts in revalidate(sessions).items():
-            verdict = found[session] = self._turn_away(session, verdicts)
+            in_doubt = self._in_doubt(session, verdicts)
+            verdict = found[session] = self._of_session(session, verdicts)
+            if session.is_shared:
+                self._turn_away(session, verdicts, in_doubt)
             if verdict is Verdict.OK:
                 if now > self._denied.get(session.session_id, 0.0):
                     self._checked[session.session_id] = now
-                    for visitor in verdicts:
-                        if verdicts[visitor] is Verdict.OK:
-                            self._doubts.pop(visitor, None)
+                    self._forget_doubts([visitor for visitor in verdicts if verdicts[visitor] is Verdict.OK])
             elif verdict is Verdict.CHECK_AGAIN:
                 # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
                 self._deny(session)
-                for viewer in list(session.viewers):
-                    viewer.close_socket(verdict.code, verdict.value)
-            elif verdict is Verdict.PASSWORD_CHANGED and self._is_first_doubt(session, session.visitor):
+                if not session.is_shared:
+                    for viewer in session.viewers:
+                        viewer.close_socket(verdict.code, verdict.value)
+            elif session.visitor in in_doubt:
                 self._deny(session)
             else:
                 self._end(session, verdict)
         return found
 
-    def _turn_away(self, session: LiveSession, verdicts: dict[Visitor, Verdict]) -> Verdict:
-        """Viewers who may not stay leave those who may. Returns what holds for the session as a whole."""
+    @staticmethod
+    def _of_session(session: LiveSession, verdicts: dict[Visitor, Verdict]) -> Verdict:
+        """What holds for the session as a whole: it goes on while there is somebody who may be there."""
+        current = verdicts.get(session.visitor, Verdict.OK)
+        if current is Verdict.OK:
+            return current
         staying = [visitor for visitor, verdict in verdicts.items() if verdict is Verdict.OK]
-        if not staying:
-            return verdicts[session.visitor]
-        for viewer in session.viewers:
-            verdict = verdicts.get(viewer.visitor, Verdict.OK) if viewer.visitor else Verdict.OK
-            if verdict is Verdict.PASSWORD_CHANGED and self._is_first_doubt(session, viewer.visitor):
-                continue
-            if verdict is not Verdict.OK:
-                viewer.dismiss(verdict.code, verdict.value)
-        if verdicts.get(session.visitor, Verdict.OK) is not Verdict.OK:
-            # From now on it answers for somebody who is there.
+        if staying:
+            # From now on it answers for one of them.
             session.visitor = staying[-1]
-        return Verdict.OK
+            return Verdict.OK
+        return Verdict.CHECK_AGAIN if Verdict.CHECK_AGAIN in verdicts.values() else current
+
+    @staticmethod
+    def _turn_away(session: LiveSession, verdicts: dict[Visitor, Verdict], in_doubt: Container[Visitor] = ()) -> None:
+        """The viewers whose own sign-in is over leave the others."""
+        for viewer in session.viewers:
+            if viewer.visitor is not None and viewer.visitor not in in_doubt:
+                verdict = verdicts.get(viewer.visitor, Verdict.OK)
+                if verdict is not Verdict.OK:
+                    viewer.dismiss(verdict.code, verdict.value)
 
     def _end(self, session: LiveSession, verdict: Verdict) -> None:
         logger.info("Session %s is closed: %s", session.session_id, verdict.value)
@@ -165,19 +172,21 @@ class AccessWatch:
         self._denied[session.session_id] = time.monotonic()
         self._checked[session.session_id] = float("-inf")
 
-    def _is_first_doubt(self, session: LiveSession, visitor: Visitor | None) -> bool:
+    def _in_doubt(self, session: LiveSession, verdicts: dict[Visitor, Verdict]) -> set[Visitor]:
         """Whoever changes his own password gets a new sign-in within the same request: look again in a moment."""
-        if visitor is None:
-            return False
         now = time.monotonic()
-        since = self._doubts.setdefault(visitor, now)
-        if now - since >= DOUBT_SECONDS:
-            del self._doubts[visitor]
-            return False
-        timer = threading.Timer(DOUBT_SECONDS, self.check_soon, [[session]])
-        timer.daemon = True
-        timer.start()
-        return True
+        changed = {visitor for visitor, verdict in verdicts.items() if verdict is Verdict.PASSWORD_CHANGED}
+        in_doubt = {visitor for visitor in changed if now - self._doubts.setdefault(visitor, now) < DOUBT_SECONDS}
+        self._forget_doubts(changed - in_doubt)
+        if in_doubt:
+            timer = threading.Timer(DOUBT_SECONDS, self.check_soon, [[session]])
+            timer.daemon = True
+            timer.start()
+        return in_doubt
+
+    def _forget_doubts(self, visitors: Iterable[Visitor]) -> None:
+        for visitor in visitors:
+            self._doubts.pop(visitor, None)
 
     # -- before a run ----------------------------------------------------------------------------------------------
 
