@@ -77,6 +77,10 @@ def _ack(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) ->
     viewer.outbox.acknowledge(message.ack.batch)
 
 
+def _visibility(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
+    session.set_hidden(viewer, message.visibility.hidden)
+
+
 def _ping(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
     viewer.outbox.post(urgent=True, pong=schema.Pong(number=message.ping.number))
 
@@ -94,6 +98,7 @@ HANDLERS: dict[str, Handler] = {
     "request_snapshot": _request_snapshot,
     "ack": _ack,
     "ping": _ping,
+    "visibility": _visibility,
     "close": _close,
 }
-STEERING = frozenset(HANDLERS) - {"request_snapshot", "ack", "ping"}
+STEERING = frozenset(HANDLERS) - {"request_snapshot", "ack", "ping", "visibility"}

@@ -27,6 +27,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.runner import MESSAGES, announce, run_once
 from scriptapps.runtime.signal import install_cooperative_sleep
+from scriptapps.runtime.timers import ManualTimers, Timers
 
 logger = logging.getLogger("scriptapps.engine")
 
@@ -63,6 +64,7 @@ class ThreadEngine:
         # Wakes the supervisor before its next look is due.
         self._watch = threading.Event()
         self._supervisor: threading.Thread | None = None
+        self.timers = Timers()
 
     # -- any thread ------------------------------------------------------------------------------------------------
 
@@ -97,6 +99,7 @@ class ThreadEngine:
 
     def shut_down(self, patience: float = 0.0) -> None:
         """Take no more runs, stop the running ones and wait up to ``patience`` seconds for their end."""
+        self.timers.close()
         with self._condition:
             self._closed = True
             self._interactive.clear()
@@ -284,6 +287,7 @@ class InlineEngine:
 
     def __init__(self) -> None:
         self._waiting: deque[LiveSession] = deque()
+        self.timers = ManualTimers()
 
     def submit(self, session: LiveSession, *, background: bool = False) -> None:
         """Remember the session until ``run_waiting``."""
@@ -300,3 +304,11 @@ class InlineEngine:
             session = self._waiting.popleft()
             if run_once(session, RunGuard()):
                 self._waiting.append(session)
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass, with the runs that timers ask for."""
+        self.run_waiting()
+        end = self.timers.now + seconds
+        while (call := self.timers.due_within(end - self.timers.now)) is not None:
+            call()
+            self.run_waiting()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from scriptapps.protocol import schema
 
 if TYPE_CHECKING:
     from scriptapps.runtime.run_context import RunContext
+    from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
 
 KIND = "fragment"
 
@@ -128,6 +129,33 @@ class Fragments:
         roots = set(fragment_ids)
         return {key for key in list(self._by_id) if key in roots or self._ancestors(key) & roots}
 
+    def of_widgets(self, specs: Mapping[str, WidgetSpec], widget_ids: Iterable[str]) -> tuple[str, ...] | None:
+        """The fragments that these widgets stand in; None if one of them stands in none."""
+        found: dict[str, None] = {}
+        for widget_id in widget_ids:
+            spec = specs.get(widget_id)
+            if spec is None or self.get(spec.fragment_id) is None:
+                return None
+            found[spec.fragment_id] = None
+        return tuple(found)
+
+    def limit(
+        self, run: RunContext, widgets: WidgetStore, fragment_ids: Iterable[str], widget_ids: Iterable[str]
+    ) -> None:
+        """The run is for these fragments only, unless a widget of the rest of the page was used as well."""
+        used = self.of_widgets(widgets.specs, widget_ids)
+        wanted = () if used is None else self.living([*fragment_ids, *used])
+        if wanted:
+            within = self.within(wanted)
+            run.fragments = wanted
+            _keep(run, widgets, lambda spec: spec.fragment_id not in within)
+
+    def keep_failed(self, run: RunContext, widgets: WidgetStore) -> None:
+        """What a fragment did not come to because of an error keeps its values."""
+        if run.failed_fragments:
+            failed = self.within(run.failed_fragments)
+            _keep(run, widgets, lambda spec: spec.fragment_id in failed)
+
     def blocks(self, fragment_ids: Iterable[str]) -> list[Node]:
         """Everything that these fragments, and those within them, fill."""
         return [node for key in self.within(fragment_ids) for node in self._by_id[key].blocks]
@@ -149,6 +177,12 @@ class Fragments:
             found.add(fragment.parent)
             fragment = self._by_id.get(fragment.parent)
         return found
+
+
+def _keep(run: RunContext, widgets: WidgetStore, is_kept: Callable[[WidgetSpec], bool]) -> None:
+    kept = {key: spec for key, spec in widgets.specs.items() if is_kept(spec)}
+    run.kept = run.kept | kept
+    run.kept_keys = run.kept_keys | {name: key for name, key in widgets.keys.items() if key in kept}
 
 
 def call_fragment(

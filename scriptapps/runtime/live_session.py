@@ -8,7 +8,7 @@ viewer sends counts once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -20,11 +20,14 @@ from scriptapps.protocol import schema
 from scriptapps.protocol.values import Wire, from_value
 from scriptapps.runtime.durable_page import DurablePage
 from scriptapps.runtime.fragments import Fragments
+from scriptapps.runtime.later import Later
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
 from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.signal import Signal
+from scriptapps.runtime.timers import ManualTimers, Timers
+from scriptapps.runtime.uploaded_files import SessionFiles
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec
 
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """What executes the runs of live sessions."""
+    """What executes the runs of live sessions. ``timers`` call back at a later time."""
+
+    timers: Timers | ManualTimers
 
     def submit(self, session: LiveSession, *, background: bool) -> None: ...
     def stop(self, session: LiveSession) -> None: ...
@@ -70,7 +75,9 @@ class LiveSession(DurablePage):
         self.run: RunContext | None = None
         self.queue = RunQueue()
         self.fragments = Fragments()
+        self.later = Later(self)
         self.signal = Signal()
+        self.files = SessionFiles(self)
         self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0
@@ -80,7 +87,7 @@ class LiveSession(DurablePage):
         self.last_outcome = ""
         self.last_error = ""
         self.close_code = 0
-        self.close_reason = ""
+        self.close_reason = self.close_message = ""
         self.clear_requested = False
         self.opened = time.time()
 
@@ -104,6 +111,13 @@ class LiveSession(DurablePage):
             # It was closed between the handshake and now, when this socket was not yet among those to tell.
             viewer.close_socket(self.close_code, self.close_reason)
         self.options.on_change(self)
+        self.later.seen()
+
+    def set_hidden(self, viewer: Viewer, hidden: bool) -> None:
+        """The viewer's tab is in the background now, or to be seen again."""
+        viewer.hidden = hidden
+        if not hidden:
+            self.later.seen()
 
     def detach(self, viewer: Viewer) -> None:
         """A socket left. The session lives on."""
@@ -148,22 +162,12 @@ class LiveSession(DurablePage):
             self._show_own_value(viewer, widget_id)
         if checked:
             widget_ids = [widget_id for widget_id, _ in checked]
-            fragments = self._fragments_of(widget_ids)
+            fragments = self.fragments.of_widgets(self.widgets.specs, widget_ids)
             request = RerunRequest("widget", fragments=fragments, detail=self.widgets.label(widget_ids[-1]))
             # A fragment that has gone meanwhile leaves its events to the whole script.
             _ = self.request_rerun(request) or self.request_rerun(replace(request, fragments=None))
         else:
             self.acknowledge_idle()
-
-    def _fragments_of(self, widget_ids: Iterable[str]) -> tuple[str, ...] | None:
-        """The fragments that these widgets stand in; None if one of them stands in none."""
-        found: dict[str, None] = {}
-        for widget_id in widget_ids:
-            spec = self.widgets.specs.get(widget_id)
-            if spec is None or self.fragments.get(spec.fragment_id) is None:
-                return None
-            found[spec.fragment_id] = None
-        return tuple(found)
 
     def _show_own_value(self, viewer: Viewer, widget_id: str) -> None:
         with self.tree.lock:
@@ -188,10 +192,9 @@ class LiveSession(DurablePage):
         Returns False when it will not be run: the session is closed, its own ``st.rerun`` came after a stop, or the
         fragments that are to run are not on the page any more.
         """
-        if request.fragments is not None:
-            request = replace(request, fragments=self.fragments.living(request.fragments))
-            if not request.fragments:
-                return False
+        if request.fragments is not None and not (living := self.fragments.living(request.fragments)):
+            return False
+        request = request if request.fragments is None else replace(request, fragments=living)
         with self._lock:
             if self.state_of_life is LifecycleState.CLOSED:
                 return False
@@ -237,7 +240,7 @@ class LiveSession(DurablePage):
             self.widgets.clicks.clear()
             if self.run is not None and running:
                 self.signal.stop("STOPPED")
-            elif self.state_of_life is LifecycleState.QUEUED:
+            elif self.state_of_life is LifecycleState.QUEUED and self.queue.pending is None:
                 self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
         if running:
             self.engine.stop(self)
@@ -256,19 +259,20 @@ class LiveSession(DurablePage):
             self.clear_requested = True
         self.request_rerun(RerunRequest("clear cache"))
 
-    def close(self, code: int, reason: str) -> None:
-        """End the session for good and its sockets with ``code``."""
+    def close(self, code: int, reason: str, message: str = "") -> None:
+        """End the session for good and its sockets with ``code``; the page shows ``message``."""
         with self._lock:
             if self.state_of_life is LifecycleState.CLOSED:
                 return
             running = self.state_of_life is LifecycleState.RUNNING
             self.state_of_life = next_state(self.state_of_life, LifecycleEvent.CLOSE)
             self.queue.take()
-            self.close_code, self.close_reason = code, reason
+            self.close_code, self.close_reason, self.close_message = code, reason, message
             if running:
                 self.signal.stop("STOPPED")
         if running:
             self.engine.stop(self)
+        self.later.forget()
         for viewer in self.viewers:
             viewer.close_socket(code, reason)
         self.options.on_change(self)
@@ -294,19 +298,8 @@ class LiveSession(DurablePage):
             run.clicks = clicks
             run.seqs = dict(self.inbox.seen)
             if request.fragments is not None:
-                self._limit_locked(run, request.fragments, [*changed, *clicks])
+                self.fragments.limit(run, self.widgets, request.fragments, [*changed, *clicks])
         return run, request, changed
-
-    def _limit_locked(self, run: RunContext, fragments: tuple[str, ...], widget_ids: list[str]) -> None:
-        """The run is for fragments only, unless a widget of the rest of the page was used as well."""
-        used = self._fragments_of(widget_ids)
-        wanted = () if used is None else self.fragments.living([*fragments, *used])
-        if not wanted:
-            return
-        within = self.fragments.within(wanted)
-        run.fragments = wanted
-        run.kept = {key: spec for key, spec in self.widgets.specs.items() if spec.fragment_id not in within}
-        run.kept_keys = {key: widget_id for key, widget_id in self.widgets.keys.items() if widget_id in run.kept}
 
     def take_click(self, run: RunContext, spec: WidgetSpec) -> bool:
         """Whether the button was clicked for this run. From then on the run is not given up for a newer one."""
@@ -370,13 +363,8 @@ class LiveSession(DurablePage):
     def forget_unplaced(self, run: RunContext) -> None:
         """A run reached its end: widgets that it did not place lose value and key."""
         with self._lock:
-            kept, kept_keys = run.kept, run.kept_keys
-            if run.failed_fragments:
-                # What a fragment did not come to because of an error keeps its values.
-                failed = self.fragments.within(run.failed_fragments)
-                kept = kept | {key: spec for key, spec in self.widgets.specs.items() if spec.fragment_id in failed}
-                kept_keys = kept_keys | {spec.key: key for key, spec in kept.items() if spec.key is not None}
-            self.widgets.end_run(kept | run.registered, kept_keys | run.keys)
+            self.fragments.keep_failed(run, self.widgets)
+            self.widgets.end_run(run.kept | run.registered, run.kept_keys | run.keys)
             self.fragments.end_run(run.fragments, run.placed_fragments)
             if run.fragments is not None:
                 return

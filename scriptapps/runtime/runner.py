@@ -279,6 +279,7 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
         session.shown_run_id = run.run_id
     more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
     announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
+    session.later.run_ended(run)
     if session.inbox.is_holding and not more:
         session.release_held()
     return more

@@ -30,6 +30,7 @@ class Viewer:
     client_id: str = ""
     visitor: Visitor | None = None
     dismissed: bool = False
+    hidden: bool = False
     outbox: Outbox = field(init=False)
 
     def open_outbox(self, tree: PageTree) -> None:

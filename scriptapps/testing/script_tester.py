@@ -183,6 +183,12 @@ class ScriptTester:
         self._collect()
         return self
 
+    def advance(self, seconds: float) -> ScriptTester:
+        """Let time pass: fragments with ``run_every`` and schedules run as often as they would. Returns self."""
+        self.engine.advance(seconds)
+        self._collect()
+        return self
+
     def _collect(self) -> None:
         data = self.viewer.outbox.drain(lambda: (0, 0))
         if data is not None:

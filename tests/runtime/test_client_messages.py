@@ -35,7 +35,7 @@ def test_who_only_watches_may_still_acknowledge_ping_and_ask_for_the_page(played
     send(played, ack=schema.Ack(batch=1))
     played.until(lambda: played.viewer.page.pongs)
     assert not played.viewer.page.errors
-    assert set(HANDLERS) - STEERING == {"ack", "ping", "request_snapshot"}
+    assert set(HANDLERS) - STEERING == {"ack", "ping", "request_snapshot", "visibility"}
 
 
 def test_an_event_counts_once(played):

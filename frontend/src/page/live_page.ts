@@ -83,15 +83,19 @@ export class LivePage implements PageState {
       return () => {};
     }
     const hurry = () => document.visibilityState === "visible" && this.#socket.hurry();
+    const seen = () => {
+      this.#socket.send({ seq: 0, kind: { $case: "visibility", value: { hidden: document.hidden } } });
+      hurry();
+    };
     const restored = (event: PageTransitionEvent) => event.persisted && void this.#socket.start();
     addEventListener("online", hurry);
     addEventListener("pageshow", restored);
-    document.addEventListener("visibilitychange", hurry);
+    document.addEventListener("visibilitychange", seen);
     void this.#socket.start();
     return () => {
       removeEventListener("online", hurry);
       removeEventListener("pageshow", restored);
-      document.removeEventListener("visibilitychange", hurry);
+      document.removeEventListener("visibilitychange", seen);
       this.#socket.stop();
     };
   }
@@ -174,6 +178,7 @@ export class LivePage implements PageState {
       queryString: location.search.slice(1),
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "",
       locale: navigator.language ?? "",
+      hidden: document.hidden,
     };
     return { seq: 0, kind: { $case: "attach", value: attach } };
   }

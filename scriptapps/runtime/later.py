@@ -1,0 +1,65 @@
+"""Runs that nobody clicked for: at a later time, or when somebody looks again.
+
+Runs on: any thread. Invariant: nothing is run for a page that nobody sees; what was wanted meanwhile is run, once, as
+soon as somebody does.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from scriptapps.runtime.lifecycle import LifecycleState
+from scriptapps.runtime.run_queue import RerunRequest, RunQueue
+
+if TYPE_CHECKING:
+    from scriptapps.runtime.live_session import LiveSession
+    from scriptapps.runtime.run_context import RunContext
+
+
+class Later:
+    """What one live session is to run later."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        # Guards the queue.
+        self._lock = threading.Lock()
+        self._unseen = RunQueue()
+
+    def run_when_seen(self, request: RerunRequest) -> bool:
+        """Run now if somebody looks at the page, else as soon as somebody does. Returns whether it is run now."""
+        with self._lock:
+            if not any(not viewer.hidden for viewer in self._session.viewers):
+                self._unseen.put(request)
+                return False
+        return self._session.request_rerun(request)
+
+    def seen(self) -> None:
+        """Somebody looks at the page (again)."""
+        with self._lock:
+            request = self._unseen.take()
+        if request is not None:
+            self._session.request_rerun(request)
+
+    def run_ended(self, run: RunContext) -> None:
+        """Fragments that run every so often have been run, or are on the page since this run."""
+        if self._session.state_of_life is LifecycleState.CLOSED:
+            return
+        timers = self._session.engine.timers
+        for fragment in self._session.fragments.all():
+            name = f"fragment {fragment.fragment_id}"
+            has_run = run.fragments is None or fragment.fragment_id in run.placed_fragments | set(run.fragments)
+            if fragment.every and (has_run or not timers.waits(self._session, name)):
+                timers.after(
+                    fragment.every, self._session, name, partial(self._every, fragment.fragment_id, fragment.name)
+                )
+
+    def _every(self, fragment_id: str, name: str) -> None:
+        self.run_when_seen(
+            RerunRequest("timer", background=True, supersedes=False, fragments=(fragment_id,), detail=name)
+        )
+
+    def forget(self) -> None:
+        """The session ends here."""
+        self._session.engine.timers.forget(self._session)
