@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import InMemoryStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
@@ -290,7 +291,7 @@ def test_too_large_without_saying_so_is_cut_off(browser, settings, uploads):
     request.META |= parts
     request.META.pop("CONTENT_LENGTH")
     request._stream = body
-    with upload_views.TemporaryUploadedFile("x", "x/x", 0, None) as file, pytest.raises(upload_views.Refusal) as caught:
+    with TemporaryUploadedFile("x", "x/x", 0, None) as file, pytest.raises(upload_views.Refusal) as caught:
         upload_views._receive(request, file)
     assert (caught.value.status, caught.value.code) == (413, "too_large")
     assert body.tell() < 200_000
@@ -343,7 +344,7 @@ def test_a_full_disk_leaves_nothing_behind(browser, uploads, monkeypatch, number
 
 
 def test_a_session_that_is_swept_while_the_bytes_come(browser, uploads, monkeypatch):
-    whole = stored_files.FileSystemStorage._save
+    whole = FileSystemStorage._save  # type: ignore[attr-defined]
 
     def save(storage: Any, name: str, content: Any) -> str:
         ScriptSession.objects.update(state="closed", closed_at=timezone.now())
@@ -357,11 +358,10 @@ def test_a_session_that_is_swept_while_the_bytes_come(browser, uploads, monkeypa
 
 def test_the_bytes_are_never_in_memory_as_a_whole(browser, monkeypatch):
     seen = []
-    take_in = upload_views.take_in
 
     def note(session: Any, widget_id: str, content: Any, name: str, content_type: str) -> SessionFile:
         seen.append(content.temporary_file_path())
-        return take_in(session, widget_id, content, name, content_type)
+        return stored_files.take_in(session, widget_id, content, name, content_type)
 
     monkeypatch.setattr(upload_views, "take_in", note)
     assert browser.send(b"x" * 300_000).status_code == 201
