@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 CONTAINER_KINDS = frozenset(
-    {"root", "container", "columns", "column", "empty", "expander", "tabs", "tab", "form", "status", "fragment"}
+    {
+        "root",
+        "container",
+        "columns",
+        "column",
+        "empty",
+        "expander",
+        "tabs",
+        "tab",
+        "form",
+        "status",
+        "fragment",
+        "background",
+    }
 )
 
 
@@ -17,7 +30,8 @@ class Node:
     """An element or container as the browser shows it.
 
     ``run`` is the run that placed it last; ``cursor`` says how many children this run has placed; ``pending`` are
-    children placed by this run of which it is not yet known which of the last run's nodes they are.
+    children placed by this run of which it is not yet known which of the last run's nodes they are. ``standing``: it
+    was written between runs, and a run that does not place it leaves it. ``keeps``: what is in it is.
     """
 
     __slots__ = (
@@ -26,6 +40,7 @@ class Node:
         "forward",
         "gone",
         "is_container",
+        "keeps",
         "kind",
         "number",
         "parent",
@@ -34,6 +49,7 @@ class Node:
         "reopened",
         "run",
         "single",
+        "standing",
         "value",
         "widget_id",
         "width",
@@ -56,6 +72,8 @@ class Node:
         self.forward: Node | None = None
         self.gone = False
         self.reopened = False
+        self.standing = False
+        self.keeps = kind == "background"
 
     def resolve(self) -> Node:
         """The node that is (or will be) on the page for this one."""

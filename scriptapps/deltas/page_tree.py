@@ -46,6 +46,12 @@ class PageTree(ObservedTree):
     def _begin_part(self, part: Node) -> None:
         part.run, part.cursor, part.pending = self.run, 0, []
 
+    def prune_part(self, run: int, part: Node) -> None:
+        """Take away what ``run`` did not place in a container."""
+        with self.lock:
+            self._accept(run)
+            self._prune(part.resolve(), whole=True)
+
     def end_run(self, run: int, *, prune: bool, parts: Sequence[Node] | None = None) -> None:
         """Settle everything; with ``prune`` remove what this run did not place, of the whole page or of ``parts``."""
         with self.lock:
@@ -223,7 +229,7 @@ class PageTree(ObservedTree):
 
     def _continue(self, old: Node, props: bytes, value: Any, width: str) -> None:
         old.run = self.run
-        if old.is_container:
+        if old.is_container and not old.keeps:
             for child in old.pending:
                 self._lost(child)
             old.cursor, old.pending, old.reopened = 0, [], False
@@ -263,9 +269,12 @@ class PageTree(ObservedTree):
                 self._merge(node, old[match])
         parent.cursor = position
 
-    def _prune(self, parent: Node) -> None:
+    def _prune(self, parent: Node, *, whole: bool = False) -> None:
+        """Remove what the run did not place; with ``whole`` also what stands between runs."""
         for child in list(parent.children):
+            if child.standing and not whole:
+                continue
             if child.run != self.run:
                 self._remove(child)
-            elif child.is_container:
-                self._prune(child)
+            elif child.is_container and (whole or not child.keeps):
+                self._prune(child, whole=whole)

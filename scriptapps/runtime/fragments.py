@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -201,7 +201,7 @@ def call_fragment(
     """
     scope = current_fragment.get()
     parent = scope.fragment.fragment_id if scope is not None else ""
-    fragment_id = _fragment_id(run, parent, name, key)
+    fragment_id = make_fragment_id(run, parent, name, key)
     container = current_container.get()
     block = container.add_container(KIND, schema.Fragment(id=fragment_id))
     before = run.session.fragments.get(fragment_id)
@@ -228,9 +228,13 @@ def call_fragment(
 
 def run_fragment(run: RunContext, fragment: Fragment) -> Any:
     """Run a fragment's function in its block; an exception of the script is shown there."""
+    options = run.session.options
     with inside(run, fragment):
         try:
-            return fragment.call()
+            if fragment.rerun_on:
+                options.watch(run, fragment.rerun_on)
+            with options.live(run) if fragment.live else nullcontext():
+                return fragment.call()
         except Exception as error:
             run.failed_fragments.add(fragment.fragment_id)
             run.report_error(error, fragment.node.resolve())
@@ -250,7 +254,11 @@ def inside(run: RunContext, fragment: Fragment) -> Iterator[None]:
         current_fragment.reset(scope_token)
 
 
-def _fragment_id(run: RunContext, parent: str, name: str, key: str) -> str:
+def make_fragment_id(run: RunContext, parent: str, name: str, key: str = "") -> str:
+    """An id that is the same in every run: of the key, else of what is called, where, and which time.
+
+    Raises DuplicateWidgetError for a key used twice in a run.
+    """
     if key:
         identity = f"key:{key}"
     else:

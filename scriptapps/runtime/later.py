@@ -14,8 +14,10 @@ from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 
 if TYPE_CHECKING:
+    from scriptapps.runtime.bound import BackgroundThread
     from scriptapps.runtime.live_session import LiveSession
     from scriptapps.runtime.run_context import RunContext
+    from scriptapps.runtime.signal import Signal
 
 
 class Later:
@@ -26,6 +28,9 @@ class Later:
         # Guards the queue.
         self._lock = threading.Lock()
         self._unseen = RunQueue()
+        # Signals of the functions that write to the page between runs, and the page's threads by key.
+        self.bound: set[Signal] = set()
+        self.threads: dict[str, BackgroundThread] = {}
 
     def run_when_seen(self, request: RerunRequest) -> bool:
         """Run now if somebody looks at the page, else as soon as somebody does. Returns whether it is run now."""
@@ -63,3 +68,5 @@ class Later:
     def forget(self) -> None:
         """The session ends here."""
         self._session.engine.timers.forget(self._session)
+        for signal in list(self.bound):
+            signal.stop("STOPPED")

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """What executes the runs of live sessions. ``timers`` call back at a later time."""
 
-    timers: Timers | ManualTimers
-
+    @property
+    def timers(self) -> Timers | ManualTimers: ...
     def submit(self, session: LiveSession, *, background: bool) -> None: ...
     def stop(self, session: LiveSession) -> None: ...
 

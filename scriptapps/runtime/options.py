@@ -54,6 +54,8 @@ class RuntimeOptions:
     state_limits: StateLimits = field(default_factory=StateLimits)
     # Script thread: where uploaded files are.
     files: FileHost = field(default_factory=NoFiles)
+    # A thread that the script started with st.background: at its end.
+    end_thread: Callable[[], None] = _nothing
     # Supervisor thread: cancel the query that this thread is waiting for.
     cancel_query: Callable[[int], None] = _nothing
     # Any thread, must be quick: something that the host shows of the session changed.

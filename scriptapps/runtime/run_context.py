@@ -52,6 +52,8 @@ class RunContext:
     ``report_error`` shows an exception in a block of the page.
     """
 
+    is_bound = False
+
     def __init__(self, session: LiveSession, number: int) -> None:
         self.session = session
         self.number = number

@@ -379,6 +379,10 @@ def _join_form(run: RunContext, spec: WidgetSpec) -> None:
 
 
 def _claim(run: RunContext, spec: WidgetSpec) -> None:
+    if run.is_bound:
+        raise ScriptApiError(
+            f"{spec.label!r} is a {spec.kind}: widgets are placed by runs, not by what st.bind or st.background call."
+        )
     if spec.key is not None and (spec.key in run.keys or spec.key in run.kept_keys):
         raise DuplicateWidgetError(f"Two widgets have the key {spec.key!r}. A key may be used once per run.")
     if spec.widget_id in run.registered or spec.widget_id in run.kept:

@@ -39,7 +39,7 @@ function NodeView({ node }: { node: TreeNode }): ComponentChild {
   }
   const Element = elements[kind] as Component<unknown>;
   const drawn = <Element node={node} props={propsOf(node)} />;
-  if (kind === "column" || kind === "tab" || kind === "empty" || kind === "fragment") return drawn;
+  if (["column", "tab", "empty", "fragment", "background"].includes(kind)) return drawn;
   return (
     <div class="node" data-kind={kind} data-width={width || undefined} style={style}>
       {drawn}

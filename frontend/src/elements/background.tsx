@@ -1,0 +1,3 @@
+import { Fragment } from "./fragment";
+
+export const Background = Fragment;
