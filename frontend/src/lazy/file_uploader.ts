@@ -25,6 +25,7 @@ class UploaderView {
   #coming: FileRow[] = []; // in the order of choosing; a failed one stays until it is dismissed
   #inside = 0;
   #isBusy = false;
+  #value: readonly string[] = [];
   #view: LazyView;
 
   constructor(host: HTMLElement, view: LazyView) {
@@ -46,12 +47,14 @@ class UploaderView {
     return this.#view.props as FileUploader;
   }
 
-  get #value(): readonly string[] {
-    return Array.isArray(this.#view.value) ? (this.#view.value as readonly string[]) : [];
+  #send(value: readonly string[]): void {
+    this.#value = value;
+    this.#view.send(value);
   }
 
   update(view: LazyView): void {
     this.#view = view;
+    this.#value = Array.isArray(view.value) ? (view.value as readonly string[]) : [];
     const { types, multiple, maxBytes, field } = this.#props;
     this.#what.textContent = t(multiple ? "upload_drop_many" : "upload_drop");
     const size = t(multiple ? "upload_hint_size_each" : "upload_hint_size", { size: sizeText(maxBytes) });
@@ -136,7 +139,7 @@ class UploaderView {
     if (isDone && done.length) {
       // One event for all that were chosen together: the script runs once.
       this.#coming = this.#coming.filter((row) => !row.wire);
-      this.#view.send(this.#props.multiple ? [...this.#value, ...done] : done.slice(-1));
+      this.#send(this.#props.multiple ? [...this.#value, ...done] : done.slice(-1));
     }
     this.#draw();
   }
@@ -176,11 +179,9 @@ class UploaderView {
     if (row.wire) {
       const { wire } = row;
       takeBack(idOf(wire), this.#view.files());
-      if (this.#shown.get(wire) === row) this.#view.send(this.#value.filter((other) => other !== wire));
+      if (this.#value.includes(wire)) this.#send(this.#value.filter((other) => other !== wire));
     }
     this.#say(t("upload_removed", { name: row.name }));
-    this.#shown.delete(row.wire ?? "");
-    row.element.remove();
     this.#goOn();
     const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
     (next?.querySelector<HTMLElement>(".file-remove") ?? this.#button).focus();

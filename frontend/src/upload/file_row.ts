@@ -17,7 +17,7 @@ export class FileRow {
   onRetry = () => {};
 
   readonly #icon = svg("path");
-  readonly #detail = html("span", { class: "file-detail" });
+  readonly #detail = html("span", { class: "file-detail", dir: "auto" });
   readonly #bar = html("div", { class: "file-bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 });
   readonly #retry = html("button", { type: "button", class: "button small tertiary" }, t("upload_retry"));
   readonly #cross = html("button", { type: "button", class: "file-remove" }, icon(svg("path", { d: CROSS })));
