@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from scriptapps.deltas.library import command
+from scriptapps.deltas.library import command, library
 from scriptapps.runtime.bound import bind_function
 from scriptapps.runtime.run_context import get_run
 
 P = ParamSpec("P")
 R = TypeVar("R")
+library.add_kinds("bind", ("background",))
 
 
 @command

@@ -82,6 +82,10 @@ class Node:
             node = node.forward
         return node
 
+    def continues(self, kind: str, props: bytes, widget_id: str) -> bool:
+        """Whether an element of a new run, at this one's place, is certainly this one."""
+        return self.kind == kind and self.widget_id == widget_id and bool(widget_id or self.props == props)
+
     def reopen(self) -> None:
         """A block begins again in the same run: what is in it counts as not placed yet."""
         stack = list(self.children)

@@ -37,6 +37,7 @@ class ObservedTree:
         self._next_number = SIDEBAR + 1
         self.main = self._root(MAIN)
         self.sidebar = self._root(SIDEBAR)
+        self.roots = (self.main, self.sidebar)
 
     @staticmethod
     def _root(number: int) -> Node:

@@ -34,23 +34,15 @@ class PageTree(ObservedTree):
         with self.lock:
             self.run = run
             self._unsettled.clear()
-            for part in (self.main, self.sidebar) if parts is None else parts:
-                self._begin_part(part.resolve())
+            for part in self.roots if parts is None else parts:
+                self.begin_part(run, part)
 
     def begin_part(self, run: int, part: Node) -> None:
-        """A container that stands outside of the parts is filled anew as well."""
+        """A container is filled anew."""
         with self.lock:
             self._accept(run)
-            self._begin_part(part.resolve())
-
-    def _begin_part(self, part: Node) -> None:
-        part.run, part.cursor, part.pending = self.run, 0, []
-
-    def prune_part(self, run: int, part: Node) -> None:
-        """Take away what ``run`` did not place in a container."""
-        with self.lock:
-            self._accept(run)
-            self._prune(part.resolve(), whole=True)
+            part = part.resolve()
+            part.run, part.cursor, part.pending = run, 0, []
 
     def end_run(self, run: int, *, prune: bool, parts: Sequence[Node] | None = None) -> None:
         """Settle everything; with ``prune`` remove what this run did not place, of the whole page or of ``parts``."""
@@ -59,7 +51,7 @@ class PageTree(ObservedTree):
                 return
             self._settle_all()
             if prune:
-                for part in (self.main, self.sidebar) if parts is None else parts:
+                for part in self.roots if parts is None else parts:
                     self._prune(part.resolve())
 
     def abandon_run(self) -> None:
@@ -91,12 +83,7 @@ class PageTree(ObservedTree):
             if parent.gone:
                 return self._lost(Node(kind, props, widget_id, value, width))
             old = self._next_old(parent)
-            if (
-                old is not None
-                and old.kind == kind
-                and old.widget_id == widget_id
-                and (widget_id or old.props == props)
-            ):
+            if old is not None and old.continues(kind, props, widget_id):
                 self._continue(old, props, value if force_value else old.value, width)
                 parent.cursor += 1
                 return old

@@ -64,7 +64,8 @@ class StandingTree:
     def end_block(self, part: Node) -> None:
         """The block is filled."""
         with self._writing():
-            self._tree.prune_part(self.number, part)
+            self._tree.settle()
+            self._tree._prune(part.resolve(), whole=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
