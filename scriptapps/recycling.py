@@ -156,13 +156,11 @@ class Watchdog:
             faulthandler.dump_traceback_later(seconds, file=STANDARD_ERROR, exit=scriptapps_settings.RECYCLE)
 
     def _thread_names(self) -> dict[int, str]:
-        """Which thread is which; what may have held the process first."""
-        running = self.node.engine.running_slugs()
+        """Which thread is which."""
         names = {thread.ident: thread.name for thread in threading.enumerate() if thread.ident is not None}
-        first = {ident: f"{names.pop(ident, 'a script thread')}, running {slug}" for ident, slug in running.items()}
         if self._loop_thread in names:
-            first[self._loop_thread] = f"{names.pop(self._loop_thread)}, event loop"
-        return first | names
+            names[self._loop_thread] += ", event loop"
+        return names
 
     def _note_stacks(self, stacks: str) -> None:
         if stacks:

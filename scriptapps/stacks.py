@@ -26,6 +26,8 @@ CAP = 20_000
 """Characters of stacks that are kept."""
 READ_BYTES = 1_000_000
 SUFFIX = ".stacks"
+RUN = " in run_once\n"
+"""What stands in the stack of a thread that runs a script."""
 # Windows has neither; there only the standard error gets stacks.
 ALARM: Any = getattr(signal, "SIGALRM", None) if hasattr(faulthandler, "register") else None
 _HEAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)[^\n]*most recent call first[^\n]*\n", re.MULTILINE)
@@ -95,7 +97,7 @@ class FoundStacks:
     written: datetime
 
 
-def others(node_name: str) -> Iterator[FoundStacks]:
+def left_by_others(node_name: str) -> Iterator[FoundStacks]:
     """The files of all other processes of this user on this host, of those that have ended too."""
     try:
         paths = [] if ALARM is None else list(_folder().glob(f"*{SUFFIX}"))
@@ -146,18 +148,19 @@ def _folder() -> Path:
 
 
 def _tidy(content: bytes) -> str:
-    """Names instead of numbers, threads in the order of their names, at most CAP characters; "" without stacks."""
+    """Names instead of numbers, threads that run scripts first, at most CAP characters; "" without stacks."""
     text = content.decode(errors="replace")
     heads = list(_HEAD.finditer(text))
     if not heads:
         return ""
     names = {int(ident, 16): name for ident, name in _NAME.findall(text[: heads[0].start()])}
-    order = {ident: place for place, ident in enumerate(names)}
-    blocks = []
+    running, others = [], []
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         ident = int(head[1], 16)
         frames = text[head.end() : following.start() if following else len(text)].rstrip()
         name = names.get(ident, f"thread 0x{ident:x}")
-        blocks.append((order.get(ident, len(order)), f"{name} (most recent call first):\n{frames}"))
-    whole = "\n\n".join(block for _, block in sorted(blocks, key=lambda block: block[0]))
+        in_a_run = RUN in frames
+        block = f"{name}{', in a run' if in_a_run else ''} (most recent call first):\n{frames}"
+        (running if in_a_run else others).append(block)
+    whole = "\n\n".join([*running, *others])
     return whole if len(whole) <= CAP else f"{whole[:CAP]}\n…"

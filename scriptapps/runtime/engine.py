@@ -125,11 +125,6 @@ class ThreadEngine:
         with self._condition:
             return len(self._interactive) + len(self._background)
 
-    def running_slugs(self) -> dict[int, str]:
-        """Which script each script thread runs now, by thread id."""
-        with self._condition:
-            return {guard.thread_id: session.slug for guard, session in self._running.items()}
-
     # -- script threads --------------------------------------------------------------------------------------------
 
     def _lose_worker_locked(self) -> None:
