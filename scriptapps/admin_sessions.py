@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import get_permission_codename, get_user_model
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_durability import StoredState, count_sessions
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
+from scriptapps.permissions import may_act
 
 # What the log says about one session, and the message about several.
 STEERING = {
@@ -42,6 +43,7 @@ STEERING = {
     ),
 }
 CSS = "scriptapps_pages/admin.css"
+MAX_PENDING = 20
 
 
 class LivenessFilter(admin.SimpleListFilter):
@@ -141,15 +143,15 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
 
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         """Whether this person may rerun sessions."""
-        return self._may(request, "rerun")
+        return may_act(request.user, "rerun")
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         """Whether this person may stop runs."""
-        return self._may(request, "stop")
+        return may_act(request.user, "stop")
 
     def has_close_permission(self, request: HttpRequest) -> bool:
         """Whether this person may close sessions."""
-        return self._may(request, "close")
+        return may_act(request.user, "close")
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Leaves alone what has come back to life since the question was asked."""
@@ -177,7 +179,8 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         with transaction.atomic():
             chosen = list(queryset)
             able = [session for session in chosen if session.may_be_asked_to(kind)]
-            asked = getattr(ScriptSession.objects.filter(pk__in=[session.pk for session in able]), kind)()
+            chosen_now = ScriptSession.objects.filter(pk__in=[session.pk for session in able])
+            asked = int(getattr(chosen_now, kind)(by=request.user, trigger="admin"))
             if able:
                 LogEntry.objects.log_actions(user_pk, able, CHANGE, str(log_text))
         if asked:
@@ -196,7 +199,7 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         """One button of the detail page: POST only, back to where it was pressed."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if kind not in STEERING or not self.has_view_permission(request) or not self._may(request, kind):
+        if kind not in STEERING or not self.has_view_permission(request) or not may_act(request.user, kind):
             raise PermissionDenied
         self.steer(request, ScriptSession.objects.filter(pk=session_id), kind)
         site = self.admin_site.name
@@ -207,7 +210,7 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
     ) -> HttpResponse:
         """The detail page, with the buttons this person may press."""
         session = self.get_object(request, object_id)
-        kinds = [kind for kind in STEERING if session and session.may_be_asked_to(kind) and self._may(request, kind)]
+        kinds = [kind for kind in STEERING if session and session.may_be_asked_to(kind) and may_act(request.user, kind)]
         return super().change_view(request, object_id, form_url, {"steering": kinds, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -245,15 +248,8 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
     @admin.display(description=_("asked for, not yet done"))
     def pending(self, obj: ScriptSession) -> str:
         """Requests that its process has not answered."""
-        open_requests = {
-            "rerun": obj.rerun_wanted > obj.rerun_done,
-            "stop": obj.stop_wanted > obj.stop_done,
-            "close": obj.close_wanted > 0 and obj.state != ScriptSession.State.CLOSED,
-        }
-        return ", ".join(gettext(kind) for kind, is_open in open_requests.items() if is_open) or "–"
-
-    def _may(self, request: HttpRequest, kind: str) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(kind, self.opts)}")
+        waiting = obj.requests.unfinished().order_by("pk")[:MAX_PENDING]
+        return ", ".join(f"{request.get_kind_display()} ({request.trigger})" for request in waiting) or "–"
 
 
 def short_moment(moment: datetime | None) -> str:

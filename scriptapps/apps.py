@@ -19,7 +19,7 @@ class ScriptAppsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect; models and settings are loaded by now, which is why the imports stand here."""
-        from scriptapps import watcher
+        from scriptapps import hints, watcher
         from scriptapps.checks import register_checks
         from scriptapps.receivers import connect_receivers
         from scriptapps.state_types import register_state_types
@@ -30,3 +30,4 @@ class ScriptAppsConfig(AppConfig):
         register_tables()
         register_state_types()
         watcher.connect()
+        hints.connect()

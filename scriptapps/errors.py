@@ -34,6 +34,10 @@ class InvalidWidgetValueError(ScriptApiError, ValueError):
     """A value does not fit the widget: wrong type, not among the options, out of range."""
 
 
+class SteeringError(ScriptAppsError, ValueError):
+    """What is asked of sessions from outside cannot be carried: a value that cannot travel, a key that is none."""
+
+
 class ProtocolError(ScriptAppsError):
     """A message of the browser cannot be accepted. ``code`` is stable and travels in ``Error.code``."""
 

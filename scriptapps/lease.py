@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db import router, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError
-from scriptapps.models import ScriptSession
+from scriptapps.models import ScriptSession, SessionRequest
+from scriptapps.runtime.outside import RequestAnswer
 
 CHUNK = 500
 """Sessions of one statement: below the variable limit of every database."""
@@ -126,8 +129,15 @@ def release_all(node: str, but: Iterable[str] = ()) -> None:
     rows.update(node="", lease_expires=None, release_wanted=0, viewers=0, state=ScriptSession.State.IDLE)
 
 
-def fence(session_id: str, node: str, epoch: int, **fields: Any) -> None:
-    """Write to the session's row as its owner, inside the caller's transaction. Raises LeaseLostError."""
-    rows = ScriptSession.objects.filter(pk=session_id, node=node, epoch=epoch)
-    if not rows.exclude(state=ScriptSession.State.CLOSED).update(**fields):
-        raise LeaseLostError(f"Session {session_id} has passed to another process.")
+def fence(session_id: str, node: str, epoch: int, *, requests: Sequence[RequestAnswer] = (), **fields: Any) -> None:
+    """Write to the session's row as its owner, and with it the answers to requests. Raises LeaseLostError.
+
+    All of it or nothing; a part of the caller's transaction if there is one.
+    """
+    rows = ScriptSession.objects.filter(pk=session_id, node=node, epoch=epoch).exclude(state=ScriptSession.State.CLOSED)
+    alias = router.db_for_write(ScriptSession)
+    with transaction.atomic(using=alias) if requests else nullcontext():
+        if not rows.using(alias).update(**fields):
+            raise LeaseLostError(f"Session {session_id} has passed to another process.")
+        if requests:
+            SessionRequest.objects.using(alias).answer(requests)

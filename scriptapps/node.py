@@ -35,7 +35,6 @@ from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
-from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
 from scriptapps.stored_files import StoredFiles
@@ -96,7 +95,7 @@ class ServerNode:
             change = session.collect_change(run)
             if change:
                 self._commit(session, change)
-        session.journal.committed(change)
+        session.committed(change)
 
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
@@ -202,18 +201,6 @@ class ServerNode:
                 return list(self.sessions.values())
             return [self.sessions[key] for key in map(str, ids) if key in self.sessions]
 
-    def steer(self, kind: str, ids: list[str]) -> None:
-        """Rerun, stop or close sessions of this process."""
-        for session in self.select(ids):
-            if kind == "rerun":
-                session.request_rerun(RerunRequest("asked for", background=True))
-            elif kind == "stop":
-                session.request_stop()
-            elif kind == "close":
-                self.close(session, CLOSED_BY_STAFF, "closed by staff")
-            elif kind == "release":
-                self.release(session)
-
     def shut_down(self, patience: float = 5.0) -> None:
         """Take nothing new, send viewers away, let runs end, release every session, end the threads."""
         with self._lock:
@@ -256,7 +243,7 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
         max_abandoned=scriptapps_settings.MAX_ABANDONED,
         show_tracebacks=settings.DEBUG if show is None else show,
         before_run=node._before_run,
-        after_run=script_threads.after_run,
+        after_run=node._after_run,
         cancel_query=script_threads.cancel_query,
         commit=node._commit,
         commit_with=node._commit_with,

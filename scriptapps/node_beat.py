@@ -9,16 +9,15 @@ import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import close_old_connections, connections
-from django.db.models import F, Q
 
-from scriptapps import lease, signals
+from scriptapps import lease
 from scriptapps.conf import scriptapps_settings
-from scriptapps.models import ScriptSession
 from scriptapps.node_bus import NodeBus
 from scriptapps.node_record import NodeRecord
+from scriptapps.node_requests import NodeRequests
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_queue import RerunRequest
@@ -41,6 +40,7 @@ class NodeBeat:
     def __init__(self, node: ServerNode) -> None:
         self.node = node
         self.bus = NodeBus(node)
+        self.requests = NodeRequests(node)
         self.record = NodeRecord(node)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scriptapps-beat", daemon=True)
@@ -48,14 +48,14 @@ class NodeBeat:
         self._next_sweep = time.monotonic() + random.uniform(0.1, 1.0) * SWEEP_SECONDS
 
     def start(self) -> None:
-        """Connect to the site's signals and begin to beat."""
-        signals.steering_requested.connect(self._steering_requested, dispatch_uid="scriptapps.node.steering")
+        """Begin to hear and to beat."""
+        self.bus.open()
         self.record.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
-        signals.steering_requested.disconnect(dispatch_uid="scriptapps.node.steering")
+        self.bus.close()
         self._stop.set()
         self._thread.join(5)
         self.record.keep()
@@ -87,7 +87,8 @@ class NodeBeat:
                 self._save_again(session)
             elif time.time() - session.opened > NEW_SECONDS:
                 self.node.forget(session)
-        self.apply_wanted(None)
+        self.requests.look()
+        self.requests.release_wanted(None)
         self._tidy()
         self.bus.renew()
         self._sweep_when_due()
@@ -100,66 +101,18 @@ class NodeBeat:
         if session.is_unsaved and session.state_of_life is LifecycleState.IDLE:
             session.request_rerun(RerunRequest("save again", background=True))
 
-    def apply_wanted(self, ids: list[Any] | None) -> None:
-        """Do what rows of this node ask for and have not got yet."""
-        rows = ScriptSession.objects.filter(node=self.node.name).exclude(state=ScriptSession.State.CLOSED)
-        if ids is not None:
-            rows = rows.filter(pk__in=ids)
-        wanting = rows.filter(
-            Q(rerun_wanted__gt=F("rerun_done"))
-            | Q(stop_wanted__gt=F("stop_done"))
-            | Q(close_wanted__gt=0)
-            | Q(release_wanted__gt=0)
-        )
-        for row in wanting:
-            key = str(row.pk)
-            ScriptSession.objects.filter(pk=row.pk).update(rerun_done=row.rerun_wanted, stop_done=row.stop_wanted)
-            if row.close_wanted:
-                self.node.steer("close", [key])
-                continue
-            if row.release_wanted:
-                self._give_up(key, row.epoch)
-                continue
-            if row.stop_wanted > row.stop_done:
-                self.node.steer("stop", [key])
-            if row.rerun_wanted > row.rerun_done:
-                self.node.steer("rerun", [key])
-
-    def _give_up(self, key: str, epoch: int) -> None:
-        if any(session.is_shared and session.viewers for session in self.node.select([key])):
-            # It stays with those who look at it: whoever asked is led here in the end.
-            ScriptSession.objects.filter(pk=key, node=self.node.name).update(release_wanted=0)
-        elif self.node.select([key]):
-            self.node.steer("release", [key])
-        elif key not in self.node.leaving:
-            # Nothing of it is left here: giving it up failed earlier.
-            lease.release(key, self.node.name, epoch)
-
-    def _steering_requested(self, sender: Any, kind: str, ids: list[Any], **_: Any) -> None:
-        self.bus.tell_others("wanted", [str(key) for key in ids])
-        if self.node.select([str(key) for key in ids]):
-            self.node.database.submit(self._apply_on_executor, ids)
-
-    def _apply_on_executor(self, ids: list[Any]) -> None:
-        close_old_connections()
-        try:
-            self.apply_wanted(ids)
-        except Exception:
-            logger.exception("A request could not be carried out; the next beat tries again")
-        finally:
-            close_old_connections()
-
     def heard(self, kind: str, ids: list[str]) -> None:
-        """A hint of another node arrived. Called on the event loop."""
-        if kind in ("wanted", "release"):
-            if self.node.select(ids):
-                self.node.database.submit(self._apply_on_executor, ids)
+        """A hint arrived, from here or from elsewhere; no ids: about all. On any thread, also the event loop."""
+        if kind == "wanted":
+            self.requests.look_soon(ids)
+        elif kind == "release":
+            self.requests.release_soon(ids)
         elif kind == "access":
             self.node.access.check_soon()
         elif kind == "drain":
             self.record.heard(ids)
         else:
-            self.node.steer(kind, ids)
+            logger.warning("A hint of another version of scriptapps is not followed: %s", kind)
 
     def _sweep_when_due(self) -> None:
         if time.monotonic() >= self._next_sweep:

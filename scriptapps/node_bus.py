@@ -1,8 +1,8 @@
-"""Hints from node to node over the channel layer.
+"""How a node hears hints: over the channel layer, and at a port of its own from processes of the same host.
 
-Runs on: ``tell_others`` and ``renew`` on any thread, all else on the server's event loop, or on one thread of its
-own where no loop runs. Invariant: a hint may be lost and nothing is lost with it: the truth is in rows, and every beat
-looks at them. Whatever the channel layer does, listening goes on and no socket notices.
+Runs on: the server's event loop listens to the channel layer, all else on any thread. Invariant: a hint may be lost and
+nothing is lost with it: the truth is in rows, and every beat looks at them. Whatever the channel layer does, listening
+goes on and no socket notices.
 """
 
 from __future__ import annotations
@@ -10,85 +10,48 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import async_to_sync
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from scriptapps.hint_port import HintPort
+from scriptapps.hints import ANSWER_SECONDS, GROUP, MESSAGE_TYPE, layer_link, listen_here, stop_listening, tell
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
 
 logger = logging.getLogger("scriptapps.node")
 
-GROUP = "scriptapps.nodes"
-MESSAGE_TYPE = "scriptapps.hint"
 RETRY_SECONDS = 1.0
-ANSWER_SECONDS = 5.0
-"""A channel layer that takes longer than this for one hint is as good as gone."""
-MAX_WAITING = 100
-"""Hints on their way at once; more are dropped, a paused channel layer must not fill the memory."""
 
 
 class NodeBus:
-    """One channel per process, in one group of all nodes."""
+    """One channel per process, in one group of all nodes; and one port."""
 
     def __init__(self, node: ServerNode) -> None:
         self.node = node
-        # Guards the start of the listener and the number of hints on their way.
+        # Guards the start of the listener.
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._channel = ""
-        self._waiting = 0
         self._renewing = False
-        self._answers = True
-        self._sender = ThreadPoolExecutor(1, thread_name_prefix="scriptapps-bus")
+        self.port = HintPort(node.name, self._heard)
 
-    @staticmethod
-    def _layer() -> Any:
-        layer = get_channel_layer()
-        # An in-memory layer reaches this process only, which needs no hints.
-        return None if layer is None or isinstance(layer, InMemoryChannelLayer) else layer
+    def open(self) -> None:
+        """Begin to hear what is told in this process, and in others of this host."""
+        listen_here(self.node.name, self._heard)
+        self.port.open()
 
-    # -- sending ---------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Hear nothing of it any more."""
+        stop_listening(self.node.name)
+        self.port.close()
 
     def tell_others(self, kind: str, ids: list[str]) -> None:
         """Send a hint to all other nodes. Returns at once; failures are logged."""
-        layer = self._layer()
-        if layer is None:
-            return
-        with self._lock:
-            if self._waiting >= MAX_WAITING:
-                return
-            self._waiting += 1
-        message = {"type": MESSAGE_TYPE, "from": self.node.name, "kind": kind, "ids": ids}
-        if not self._on_loop(self._send(layer, message)):
-            # No loop in this process (a management command, a request under WSGI), or none any more.
-            self._sender.submit(lambda: async_to_sync(self._send)(layer, message))
+        tell(kind, ids, here=False)
 
-    async def _send(self, layer: Any, message: dict[str, Any]) -> None:
-        try:
-            await asyncio.wait_for(layer.group_send(GROUP, message), ANSWER_SECONDS)
-            self._heard_from_layer()
-        except Exception as error:
-            self._no_answer(error)
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
-    def _on_loop(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Whether the server's event loop has taken this work."""
-        loop = self._loop
-        if loop is not None and loop.is_running():
-            try:
-                asyncio.run_coroutine_threadsafe(work, loop)
-                return True
-            except RuntimeError as error:
-                logger.debug("The event loop has ended meanwhile: %s", error)
-        work.close()
-        return False
+    def _heard(self, kind: str, ids: list[str]) -> None:
+        if not self.node.draining:
+            self.node.beat.heard(kind, ids)
 
     # -- hearing ---------------------------------------------------------------------------------------------------
 
@@ -97,11 +60,11 @@ class NodeBus:
         if self._is_listening():
             return
         with self._lock:
-            layer = self._layer()
+            layer = layer_link.layer()
             if layer is None or self._is_listening():
                 return
-            self._loop = asyncio.get_running_loop()
-            self._task = self._loop.create_task(self._listen(layer))
+            layer_link.loop = asyncio.get_running_loop()
+            self._task = layer_link.loop.create_task(self._listen(layer))
 
     def _is_listening(self) -> bool:
         task = self._task
@@ -115,22 +78,21 @@ class NodeBus:
                 await layer.group_add(GROUP, self._channel)
                 while True:
                     message = await layer.receive(self._channel)
-                    self._heard_from_layer()
+                    layer_link.answered()
                     self._pass_on(message)
             except asyncio.CancelledError:
                 # Only who cancels this very task ends it; a layer may let its own cancellations out.
                 if (task := asyncio.current_task()) is None or task.cancelling():
                     raise
-                self._no_answer(RuntimeError("the channel layer gave up receiving"))
+                layer_link.no_answer(RuntimeError("the channel layer gave up receiving"))
             except Exception as error:
-                self._no_answer(error)
+                layer_link.no_answer(error)
             await asyncio.sleep(RETRY_SECONDS)
 
     def _pass_on(self, message: Any) -> None:
         try:
-            unheard = message.get("from") == self.node.name or self.node.draining
-            if message.get("type") == MESSAGE_TYPE and not unheard:
-                self.node.beat.heard(str(message.get("kind")), [str(key) for key in message.get("ids", [])])
+            if message.get("type") == MESSAGE_TYPE and message.get("from") != self.node.name:
+                self._heard(str(message.get("kind")), [str(key) for key in message.get("ids", [])])
         except Exception:
             logger.exception("A hint of another node could not be followed; the next beat makes it good")
 
@@ -138,29 +100,18 @@ class NodeBus:
 
     def renew(self) -> None:
         """Join the group again: groups expire, and a restarted channel layer remembers nothing."""
-        layer = self._layer()
+        layer = layer_link.layer()
         if layer is None or not self._channel or self._renewing:
             return
         self._renewing = True
-        if not self._on_loop(self._rejoin(layer)):
+        if not layer_link.on_loop(self._rejoin(layer)):
             self._renewing = False
 
     async def _rejoin(self, layer: Any) -> None:
         try:
             await asyncio.wait_for(layer.group_add(GROUP, self._channel), ANSWER_SECONDS)
-            self._heard_from_layer()
+            layer_link.answered()
         except Exception as error:
-            self._no_answer(error)
+            layer_link.no_answer(error)
         finally:
             self._renewing = False
-
-    def _no_answer(self, error: Exception) -> None:
-        level = logging.WARNING if self._answers else logging.DEBUG
-        self._answers = False
-        text = str(error) or type(error).__name__
-        logger.log(level, "The channel layer does not answer (%s); work goes on, beats make good what is missed", text)
-
-    def _heard_from_layer(self) -> None:
-        if not self._answers:
-            self._answers = True
-            logger.warning("The channel layer answers again")

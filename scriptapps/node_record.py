@@ -28,7 +28,7 @@ from scriptapps import lease, signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import ServerProcess
 from scriptapps.recycling import HELD, resident_mb, wait_for_sockets
-from scriptapps.stacks import FoundStacks, others
+from scriptapps.stacks import FoundStacks, left_by_others
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
@@ -185,7 +185,7 @@ class NodeRecord:
 
     def collect(self) -> None:
         """Put what held other processes of this host into their rows: only they themselves could not."""
-        for found in others(self.node.name):
+        for found in left_by_others(self.node.name):
             if lease.is_dead(found.node_name):
                 self._note_death(found)
             elif found.stacks and self._told.get(found.node_name) != found.written:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from scriptapps.models import ScriptSession
+from scriptapps.models import ScriptSession, SessionRequest
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 
@@ -115,7 +115,9 @@ class RowWriter:
             self._connected.pop(session.session_id, None)
             self._written.pop(session.session_id, None)
         rows = ScriptSession.objects.filter(pk=session.session_id, node=self.node.name)
-        rows.exclude(state=ScriptSession.State.CLOSED).update(**fields)
+        written = rows.exclude(state=ScriptSession.State.CLOSED).update(**fields)
+        if written and session.state_of_life is LifecycleState.CLOSED:
+            SessionRequest.objects.session_ended([session.session_id])
 
 
 def row_fields(session: LiveSession) -> dict[str, Any]:

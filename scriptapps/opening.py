@@ -139,6 +139,8 @@ class SessionOpening:
         session.restore(values, row.seqs)
         note_unused(session.session_id, values)
         self.node.add(session)
+        if not self.node.beat.requests.take_over(session):
+            raise LeaseLostError(f"Session {session_id} was asked to close while nobody had it.")
         session.request_rerun(RerunRequest("restored"))
         return session
 

@@ -1,4 +1,4 @@
-"""The one policy: may this person open this script app? Asked by pages, sockets, the index and re-validation alike.
+"""The one policy: may this person open this script app, or act on sessions of others? All ways in ask here.
 
 Runs on: request threads and the database executor; may query, so never on the event loop.
 Invariant: nothing else decides. Inactive users are never let in; superusers get in through `has_perm` only.
@@ -27,6 +27,27 @@ class Decision(enum.Enum):
     SIGN_IN = "signed_out"
     FORBIDDEN = "forbidden"
     GONE = "gone"
+
+
+ACT_PERMISSIONS = {
+    "view": "view_scriptsession",
+    "observe": "observe_scriptsession",
+    "view values": "view_scriptsession_values",
+    "rerun": "rerun_scriptsession",
+    "notify": "rerun_scriptsession",
+    "stop": "terminate_scriptsession",
+    "close": "terminate_scriptsession",
+    "patch": "patch_scriptsession",
+}
+"""The permission of the app that each act on other people's sessions needs. "patch" is changing values and state."""
+
+
+def may_act(user: Any, act: str) -> bool:
+    """Whether `user` may do this to sessions of others: the one answer for admin, HTTP and commands.
+
+    Raises KeyError for an act that is not in ACT_PERMISSIONS.
+    """
+    return bool(user.is_active and user.has_perm(f"scriptapps.{ACT_PERMISSIONS[act]}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connections, models
 
 from scriptapps.errors import LeaseLostError
-from scriptapps.models import ScriptSession, SessionValue
+from scriptapps.models import ScriptSession, SessionRequest, SessionValue
 from scriptapps.runtime.state_journal import StateChange
 
 UPSERT_VENDORS = ("sqlite", "postgresql")
@@ -63,3 +63,5 @@ def write_change(alias: str, session_id: str, node: str, epoch: int, change: Sta
         if change.changed:
             rows: list[Any] = [(key, space, name, data) for (space, name), data in change.changed.items()]
             cursor.executemany(upsert, rows)
+    if change.requests:
+        SessionRequest.objects.using(alias).answer(change.requests)

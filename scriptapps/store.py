@@ -54,12 +54,13 @@ class BaseStateStore:
 
 
 def row_fields(change: StateChange) -> dict[str, Any]:
-    """What a commit writes to the session's row."""
+    """What a commit writes behind the fence: to the session's row, and answers to requests."""
     return {
         "seqs": change.seqs,
         "state_keys": change.keys,
         "state_bytes": change.size,
         "not_durable": change.not_durable,
+        "requests": change.requests,
     }
 
 
@@ -86,7 +87,7 @@ class DatabaseStateStore(BaseStateStore):
             self._commit_with_orm(alias, session_id, node, epoch, change)
             return
         # One statement is a transaction of its own.
-        is_one_statement = not change.changed and not change.removed
+        is_one_statement = not change.changed and not change.removed and not change.requests
         if connection.vendor in ONE_WRITER and not connection.in_atomic_block:
             write = partial(write_change, alias, session_id, node, epoch, change)
             self._turns.commit(write, is_one_statement=is_one_statement)

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.models import ScriptSession, ServerProcess
+from scriptapps.models import ScriptSession, ServerProcess, SessionRequest
 from scriptapps.store import get_state_store
 from scriptapps.stored_files import delete_forgotten, forgotten
 
@@ -29,7 +29,8 @@ CLOSED = ScriptSession.State.CLOSED
 class SweepReport:
     """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
     stored values went, ``deleted`` rows, ``processes`` rows of processes that are gone, ``files`` that people had
-    uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did."""
+    uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did.
+    ``requests`` are rows of what was asked from outside, long finished."""
 
     closed: int = 0
     asked: int = 0
@@ -39,6 +40,7 @@ class SweepReport:
     bytes: int = 0
     files: int = 0
     file_bytes: int = 0
+    requests: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -57,9 +59,10 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.bytes = sum(with_values.values_list("state_bytes", flat=True))
         sizes = dict(row for rows in forgotten(_ended(now)) for row in rows.values_list("pk", "size"))
         report.files, report.file_bytes = len(sizes), sum(sizes.values())
+        report.requests = _old_requests(now).count()
         return report
     # Its process ends sockets and runs; the row is closed by then, and emptied at the next sweep.
-    report.asked = _owned_idle(now).close()
+    report.asked = int(_owned_idle(now).close(trigger="sweep", detail=REASON))
     for ids in _chunks(_unowned_idle(now), limit):
         report.closed += _close(_unowned_idle(now), ids)
     store = get_state_store()
@@ -74,6 +77,11 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         _, counts = _outdated(now).filter(pk__in=ids).delete()
         report.deleted += counts.get(ScriptSession._meta.label, 0)
     report.processes, _ = _past_processes(now).delete()
+    # Asked in the moment of the end, so that nobody was left to answer.
+    unanswered = SessionRequest.objects.unfinished().filter(session__state=CLOSED)
+    SessionRequest.objects.session_ended(set(unanswered.values_list("session_id", flat=True)[:CHUNK]))
+    for ids in _chunks(_old_requests(now), limit):
+        report.requests += SessionRequest.objects.filter(pk__in=ids).delete()[0]
     return report
 
 
@@ -94,7 +102,7 @@ def _close(idle: QuerySet[ScriptSession], ids: list[Any]) -> int:
     return closed
 
 
-def _chunks(rows: QuerySet[ScriptSession], limit: int | None) -> Iterator[list[Any]]:
+def _chunks(rows: QuerySet[Any], limit: int | None) -> Iterator[list[Any]]:
     """Primary keys in short lists, so that no transaction lasts long."""
     ids = list(rows.order_by().values_list("pk", flat=True)[:limit])
     for start in range(0, len(ids), CHUNK):
@@ -108,7 +116,8 @@ def _idle(now: Any) -> Any:
 
 def _owned_idle(now: Any) -> Any:
     """In a living process, without viewers."""
-    return _idle(now).live().filter(viewers=0, close_wanted=0)
+    asked = SessionRequest.objects.waiting().filter(session=OuterRef("pk"), kind=SessionRequest.Kind.CLOSE)
+    return _idle(now).live().filter(viewers=0).exclude(Exists(asked))
 
 
 def _unowned_idle(now: Any) -> Any:
@@ -138,3 +147,8 @@ def _outdated(now: Any) -> Any:
     border = now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS)
     since = Q(closed_at__lt=border) | Q(closed_at=None, beat__lt=border)
     return _closed().filter(since)
+
+
+def _old_requests(now: Any) -> Any:
+    border = now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS)
+    return SessionRequest.objects.filter(finished__lt=border)

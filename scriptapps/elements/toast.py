@@ -21,10 +21,12 @@ def toast(container: Container, body: object, *, icon: str | None = None, durati
     """Show a message in the corner for a few seconds: ``duration`` is "short", "long", "infinite" or seconds."""
     run = cast(RunContext, container.run)
     run.check()
-    message = schema.Toast(
-        body_html=inline_html(clean_text(body)), icon=icon_text(icon), seconds=toast_seconds(duration)
-    )
-    run.session.post_toast(message)
+    run.session.post_toast(toast_message(body, icon, duration))
+
+
+def toast_message(body: object, icon: str | None = None, duration: Duration = "short") -> schema.Toast:
+    """The message of the wire. Raises ScriptApiError."""
+    return schema.Toast(body_html=inline_html(clean_text(body)), icon=icon_text(icon), seconds=toast_seconds(duration))
 
 
 def toast_seconds(duration: Duration) -> int:

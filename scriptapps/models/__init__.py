@@ -3,18 +3,16 @@
 Runs on: request threads, the database executor and script threads, never on the event loop.
 """
 
+from scriptapps.models.liveness import BEATS_UNTIL_GONE, live_since
 from scriptapps.models.saved_snapshot import SavedSnapshot
 from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
-from scriptapps.models.script_session import (
-    BEATS_UNTIL_GONE,
-    CLOSED_BY_STAFF,
-    ScriptSession,
-    ScriptSessionQuerySet,
-    live_since,
-)
+from scriptapps.models.script_session import ScriptSession, ScriptSessionQuerySet
 from scriptapps.models.server_process import ServerProcess, ServerProcessQuerySet
 from scriptapps.models.session_file import SessionFile
+from scriptapps.models.session_request import SessionRequest, SessionRequestQuerySet
 from scriptapps.models.session_value import SessionValue
+from scriptapps.models.steering import CLOSED_BY_STAFF
+from scriptapps.models.steering_report import SteeringReport
 
 __all__ = [
     "BEATS_UNTIL_GONE",
@@ -27,6 +25,9 @@ __all__ = [
     "ServerProcess",
     "ServerProcessQuerySet",
     "SessionFile",
+    "SessionRequest",
+    "SessionRequestQuerySet",
     "SessionValue",
+    "SteeringReport",
     "live_since",
 ]

@@ -1,4 +1,4 @@
-"""What is alive right now: one row for each live session, and what one may ask of many.
+"""What is alive right now: one row for each live session.
 
 Runs on: request threads and the database executor, never on the event loop.
 Invariant: whether a session is live is derived from its node's beat; a row alone proves nothing about a process.
@@ -7,37 +7,21 @@ Invariant: whether a session is live is derived from its node's beat; a row alon
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import models, router, transaction
-from django.db.models import F, Q
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps import signals
-from scriptapps.conf import scriptapps_settings
+from scriptapps.models.liveness import live_since
 from scriptapps.models.script_app import ScriptApp
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-# A node is believed alive for this many of its beats: one may be lost, one may be late.
-BEATS_UNTIL_GONE = 3
-CLOSED_BY_STAFF = "closed by staff"
-# Rows steered by one UPDATE: below the variable limit of every database.
-STEER_CHUNK = 500
+from scriptapps.models.steering import SteerableSession, SteerableSessions
 
 
-def live_since(now: datetime | None = None) -> datetime:
-    """The moment after which a node must have beaten for its sessions to count as live."""
-    return (now or timezone.now()) - timedelta(seconds=BEATS_UNTIL_GONE * scriptapps_settings.BEAT_SECONDS)
-
-
-class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
-    """Live sessions, and the three things one may ask of them. Each has an `a` twin for async code."""
+class ScriptSessionQuerySet(SteerableSessions, models.QuerySet["ScriptSession"]):
+    """Sessions by what is true of them now, and what one may ask of them (see `SteerableSessions`)."""
 
     def live(self) -> Self:
         """Sessions that are open in a process which gave a sign of life lately."""
@@ -51,57 +35,8 @@ class ScriptSessionQuerySet(models.QuerySet["ScriptSession"]):
         """Sessions in no process's memory whose state is kept: the next visit of their tab goes on with it."""
         return self.exclude(state=ScriptSession.State.CLOSED).filter(node="")
 
-    def rerun(self) -> int:
-        """Ask these sessions to run their script again; returns how many were asked."""
-        return self._steer("rerun")
 
-    def stop(self) -> int:
-        """Ask these sessions to stop the run they are in; returns how many were asked."""
-        return self._steer("stop")
-
-    def close(self) -> int:
-        """Ask these sessions to end; those in no living process end at once. Returns how many were asked."""
-        return self._steer("close")
-
-    async def arerun(self) -> int:
-        """`rerun` for async code."""
-        return await sync_to_async(self.rerun)()
-
-    async def astop(self) -> int:
-        """`stop` for async code."""
-        return await sync_to_async(self.stop)()
-
-    async def aclose(self) -> int:
-        """`close` for async code."""
-        return await sync_to_async(self.close)()
-
-    def _steer(self, kind: str) -> int:
-        # The raised counter is the request: a lost signal is made good by the node's next beat.
-        column = f"{kind}_wanted"
-        using = self._db or router.db_for_write(self.model)  # type: ignore[attr-defined]
-        open_rows = self.using(using).exclude(state=ScriptSession.State.CLOSED)
-        ids = list(open_rows.order_by().values_list("pk", flat=True).distinct())
-        with transaction.atomic(using=using):
-            count = 0
-            for start in range(0, len(ids), STEER_CHUNK):
-                rows = self.model._base_manager.using(using).filter(pk__in=ids[start : start + STEER_CHUNK])
-                count += rows.update(**{column: F(column) + 1})
-                if kind == "close":
-                    # Nobody is there to do it.
-                    ended = {"close_reason": CLOSED_BY_STAFF, "viewers": 0, "lease_expires": None}
-                    unowned = rows.exclude(state=ScriptSession.State.CLOSED)
-                    unowned = unowned.filter(Q(node="") | Q(beat__lte=live_since()))
-                    unowned.update(state=ScriptSession.State.CLOSED, closed_at=timezone.now(), **ended)
-            if ids:
-                transaction.on_commit(lambda: _announce(kind, ids), using=using)
-        return count
-
-
-def _announce(kind: str, ids: list[uuid.UUID]) -> None:
-    signals.steering_requested.send_robust(sender=ScriptSession, kind=kind, ids=ids)
-
-
-class ScriptSession(models.Model):
+class ScriptSession(SteerableSession, models.Model):
     """One live session as every process and the admin see it. Its owner is the process named in `node`."""
 
     class State(models.TextChoices):
@@ -153,11 +88,6 @@ class ScriptSession(models.Model):
     created = models.DateTimeField(_("created"), default=timezone.now)
     connected_at = models.DateTimeField(_("connected"), null=True, blank=True)
     last_seen = models.DateTimeField(_("last seen"), default=timezone.now)
-    rerun_wanted = models.PositiveIntegerField(default=0, editable=False)
-    rerun_done = models.PositiveIntegerField(default=0, editable=False)
-    stop_wanted = models.PositiveIntegerField(default=0, editable=False)
-    stop_done = models.PositiveIntegerField(default=0, editable=False)
-    close_wanted = models.PositiveIntegerField(default=0, editable=False)
     # The lease: `node` owns the session until `lease_expires` by the database's clock; each owner has its own epoch.
     epoch = models.PositiveBigIntegerField(_("epoch"), default=0, editable=False)
     lease_expires = models.DateTimeField(_("lease expires"), null=True, blank=True, editable=False)
@@ -190,9 +120,11 @@ class ScriptSession(models.Model):
             ),
         ]
         permissions = [
-            ("rerun_scriptsession", _("Can rerun script sessions")),
-            ("stop_scriptsession", _("Can stop runs of script sessions")),
-            ("close_scriptsession", _("Can close script sessions")),
+            ("observe_scriptsession", _("Can watch the pages of script sessions")),
+            ("view_scriptsession_values", _("Can see what script sessions hold")),
+            ("rerun_scriptsession", _("Can rerun script sessions and send them notices")),
+            ("terminate_scriptsession", _("Can stop the runs of script sessions and close them")),
+            ("patch_scriptsession", _("Can change what script sessions hold")),
         ]
 
     def __str__(self) -> str:

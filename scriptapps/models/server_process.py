@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps import signals
-from scriptapps.models.script_session import live_since
+from scriptapps.models.liveness import live_since
 
 
 class ServerProcessQuerySet(models.QuerySet["ServerProcess"]):
@@ -105,6 +105,8 @@ class ServerProcess(models.Model):
     abandoned = models.PositiveIntegerField(_("runs given up"), default=0)
     memory_bytes = models.PositiveBigIntegerField(_("resident memory"), null=True, blank=True)
     loop_lag_ms = models.FloatField(_("event loop lag in ms"), null=True, blank=True)
+    # Where hints of other processes of this host are heard (UDP on the loopback), 0 for nowhere.
+    hint_port = models.PositiveIntegerField(default=0, editable=False)
     drain_wanted = models.BooleanField(_("asked to drain"), default=False, editable=False)
 
     objects = ServerProcessQuerySet.as_manager()

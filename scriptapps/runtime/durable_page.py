@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from scriptapps.runtime.inbox import Inbox
+from scriptapps.runtime.outside import Outside
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.session_state import SessionState
 from scriptapps.runtime.shared_page import SharedPage
@@ -29,6 +30,7 @@ class DurablePage(SharedPage):
         self.state = SessionState(self.widgets)
         self.journal = StateJournal(limits)
         self.inbox = Inbox()
+        self.outside = Outside(self.widgets, self.state)
         self.epoch = 0
         self.moved = False
 
@@ -66,4 +68,12 @@ class DurablePage(SharedPage):
             handled = self.widgets.handled_seqs(run.seqs)
             seqs = handled | self.widgets.value_events(handled)
         widgets = widgets_to_store(self.widgets, self.state.unplaced_widgets())
-        return self.journal.collect(self.state.stored_values(), widgets, seqs)
+        change = self.journal.collect(self.state.stored_values(), widgets, seqs)
+        change.requests = self.outside.answers(run)
+        change.is_new |= bool(change.requests)
+        return change
+
+    def committed(self, change: StateChange) -> None:
+        """A store holds the change."""
+        self.journal.committed(change)
+        self.outside.stored(change.requests)

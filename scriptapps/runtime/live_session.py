@@ -227,16 +227,18 @@ class LiveSession(DurablePage):
             with self._lock:
                 if self.state_of_life is LifecycleState.QUEUED:
                     self.state_of_life = next_state(self.state_of_life, LifecycleEvent.REFUSE)
-                    self.queue.take()
+                    dropped = self.queue.take()
+                    if dropped is not None:
+                        self.outside.give_back(asked.number for asked in dropped.outside)
             self.last_error = str(error)
             self.broadcast(urgent=True, errors=schema.Error(code="overloaded", message=str(error)))
             self.options.on_change(self)
 
     def request_stop(self) -> None:
-        """Stop the run that is going on and forget the one that waits."""
+        """Stop the run that is going on and forget the one that waits, except for what was asked from outside."""
         with self._lock:
             running = self.run is not None and self.state_of_life is LifecycleState.RUNNING
-            self.queue.take()
+            self.queue.drop()
             self.widgets.clicks.clear()
             if self.run is not None and running:
                 self.signal.stop("STOPPED")
@@ -341,6 +343,8 @@ class LiveSession(DurablePage):
             self.last_ms, self.last_outcome = milliseconds, outcome
             self.is_unsaved = not ack and outcome != "SUPERSEDED"
             if ack:
+            if ack and outcome != "SUPERSEDED":
+                self.outside.run_over(run, outcome)
                 self.inbox.finish(self.widgets.handled_seqs(run.seqs))
             more = self.queue.pending is not None or bool(run.clicks and self.widgets.clicks)
             if self.state_of_life is not LifecycleState.CLOSED:

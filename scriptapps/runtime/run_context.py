@@ -79,6 +79,8 @@ class RunContext:
         self.reached_end = False
         self.shielded = False
         self.in_callbacks = False
+        # How it ended, a name of the wire's Outcome, and for people; "" before that is known.
+        self.outcome = self.error = ""
         self.main_module = types.ModuleType("__main__")
         self.thread_id = threading.get_ident()
         self.dead = False

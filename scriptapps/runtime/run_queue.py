@@ -15,11 +15,12 @@ from typing import Any
 class OutsideRequest:
     """What somebody outside the page asks of it. ``number`` is that of its record, None if it has none.
 
-    ``values`` are by key, for widgets and ``session_state`` alike; ``events`` are (name, payload) pairs.
+    ``values`` are for widgets, by key; ``state`` is for ``session_state``; ``events`` are (name, payload) pairs.
     """
 
     number: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[tuple[str, Any], ...] = ()
 
 
@@ -29,7 +30,8 @@ class RerunRequest:
 
     ``reason`` is a word for what caused it, ``detail`` says what exactly (a widget's label, a table, who asked).
     ``supersedes``: a run that is going on may be given up for it. ``fragments`` are the ids of the only fragments that
-    have to run, None for the whole script.
+    have to run, None for the whole script. ``reactive``: nothing but a change of data caused it, so that what the run
+    changes in turn causes no further ones.
     """
 
     reason: str
@@ -39,6 +41,7 @@ class RerunRequest:
     fragments: tuple[str, ...] | None = None
     detail: str = ""
     outside: tuple[OutsideRequest, ...] = ()
+    reactive: bool = False
 
 
 class RunQueue:
@@ -64,8 +67,14 @@ class RunQueue:
                 fragments=_united(old.fragments, request.fragments),
                 detail=request.detail,
                 outside=old.outside + request.outside,
+                reactive=old.reactive and request.reactive,
             )
         self.pending = request
+
+    def drop(self) -> None:
+        """Forget what waits, except for what somebody outside asked: that is carried out."""
+        if self.pending is not None and not self.pending.outside:
+            self.pending = None
 
     def take(self) -> RerunRequest | None:
         """The waiting request; afterwards none waits."""

@@ -103,6 +103,7 @@ class _Execution:
 
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
+        self.session.outside.begin_run(self.run, self.request)
         if self.run.fragments is not None:
             self._execute_fragments([f for key in self.run.fragments if (f := self.session.fragments.get(key))])
             return
@@ -170,7 +171,7 @@ class _Execution:
     def _not_compiled(self, error: ScriptCompileError) -> None:
         self.outcome = "NOT_COMPILED"
         self.message = "The script does not compile."
-        self.session.last_error = str(error).splitlines()[0]
+        self.session.last_error = self.run.error = str(error).splitlines()[0]
         details = str(error) if self.session.options.show_tracebacks else "The script does not compile."
         self.session.set_source_status(error=details)
 
@@ -179,6 +180,7 @@ class _Execution:
         reference = uuid.uuid4().hex[:12]
         options = self.session.options
         self.session.last_error = f"{type(error).__name__}: {error}"[:200]
+        self.run.error = f"{self.session.last_error} (reference {reference})"
         self.message = self.session.last_error if options.show_tracebacks else f"Reference {reference}"
         logger.error(
             "%s: run %s of session %s raised (reference %s)",
@@ -213,6 +215,7 @@ class _Execution:
         if self.wants_rerun and self.run.fired and self.run.clicks - self.run.fired:
             # One click was handled and an older one may wait for the next run: that run stores both.
             return False
+        session.outside.settle(self.run, self.request, "" if self.wants_rerun else self.outcome, self.message)
         tell_lost(session)
         if session.options.commit is None:
             return True
@@ -230,7 +233,7 @@ class _Execution:
             self.message = self.message or NOT_SAVED
             return False
         tell_not_durable(session, change)
-        session.journal.committed(change)
+        session.committed(change)
         return True
 
     def _commit(self, change: StateChange) -> StateChange:

@@ -134,6 +134,19 @@ class SessionState(MutableMapping[str, Any]):
             return MISSING
         return self._values.pop(name, MISSING)
 
+    def is_unplaced(self, name: str) -> bool:
+        """Whether the key belongs to a restored widget that no run has placed yet."""
+        return name in self._unplaced
+
+    def put(self, name: str, value: Any) -> None:
+        """Assign from outside the script: no safe point, no line."""
+        self._values[name] = value
+        self._written_at.pop(name, None)
+
+    def take_back(self, name: str) -> None:
+        """Undo ``put``."""
+        self._values.pop(name, None)
+
     def restore(self, values: dict[str, bytes], widgets: dict[str, tuple[str, bytes | None]] | None = None) -> None:
         """Begin with what a store holds; each value is decoded when it is first read.
 

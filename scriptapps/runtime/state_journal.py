@@ -10,11 +10,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scriptapps.errors import NotDurableError
 from scriptapps.protocol.values import Wire
 from scriptapps.runtime.state_codec import encode_value
+
+if TYPE_CHECKING:
+    from scriptapps.runtime.outside import RequestAnswer
 
 STATE, WIDGET = "s", "w"
 """The two spaces of stored names: keys of ``st.session_state``, and widget ids."""
@@ -44,6 +47,8 @@ class StateChange:
     not_durable: dict[str, str] = field(default_factory=dict)
     seqs: dict[str, int] = field(default_factory=dict)
     objects: dict[Name, Any] = field(default_factory=dict)
+    # Answers to recorded requests, stored in one transaction with the rest.
+    requests: list[RequestAnswer] = field(default_factory=list)
     size: int = 0
     keys: int = 0
     is_new: bool = False

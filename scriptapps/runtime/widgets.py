@@ -294,7 +294,7 @@ def add_widget(
     if spec.form_id:
         _join_form(run, spec)
     _claim(run, spec)
-    assigned = run.state.take_assignment(name) if name is not None else MISSING
+    assigned = _assigned(run, spec)
     value, wire, forced = run.session.widgets.register(spec, assigned)
     # The page shows what the script sees, unless the browser has sent something newer: the next run tells.
     shown = forced or spec.widget_id not in run.session.widgets.incoming
@@ -346,7 +346,7 @@ def add_trigger(
         kwargs=kwargs or {},
     )
     _claim(run, spec)
-    if name is not None and run.state.take_assignment(name) is not MISSING:
+    if _assigned(run, spec) is not MISSING:
         raise StateAssignmentError(
             f"st.session_state[{name!r}] belongs to a button; a button's value cannot be assigned."
         )
@@ -356,6 +356,13 @@ def add_trigger(
     if clicked and container.form_id:
         run.forms[container.form_id].submitted = True
     return clicked
+
+
+def _assigned(run: RunContext, spec: WidgetSpec) -> Any:
+    """What the script, or somebody outside, gave the widget since it was last placed, or MISSING."""
+    if spec.key is None:
+        return MISSING
+    return run.session.outside.fitting(spec, run.state.take_assignment(spec.key))
 
 
 def _no_assignment(value: Any) -> Wire:

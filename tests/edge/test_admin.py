@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from scriptapps.admin_sessions import duration, short_moment
-from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession
+from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, SessionRequest
 from scriptapps.signals import steering_requested
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +140,7 @@ def test_the_list_asks_few_questions(root, row, django_assert_max_num_queries):
 
 
 @pytest.mark.parametrize("kind", ["rerun", "stop"])
-def test_actions_raise_counters_and_are_logged(
+def test_actions_leave_requests_and_are_logged(
     root, superuser, session, gone, kind, django_capture_on_commit_callbacks
 ):
     heard = []
@@ -155,10 +155,9 @@ def test_actions_raise_counters_and_are_logged(
     finally:
         steering_requested.disconnect(listen)
     assert heard == [(kind, [session.pk])]
-    session.refresh_from_db()
-    gone.refresh_from_db()
-    assert getattr(session, f"{kind}_wanted") == 1
-    assert getattr(gone, f"{kind}_wanted") == 0
+    [request] = SessionRequest.objects.all()
+    assert (request.session, request.kind, request.trigger) == (session, kind, "admin")
+    assert (request.requested_by, request.detail) == (superuser, "root")
     messages = [str(message) for message in response.context["messages"]]
     assert messages[0].startswith("1 session was asked to")
     assert messages[1] == "1 session is not live any more."
@@ -173,7 +172,8 @@ def test_closing_works_without_a_living_process(root, row, session, gone):
     assert [str(message) for message in response.context["messages"]] == ["3 sessions were asked to close."]
     for each in (session, gone, parked):
         each.refresh_from_db()
-    assert (session.state, session.close_wanted) == ("idle", 1)
+    assert session.state == "idle"
+    assert [request.kind for request in session.requests.waiting()] == ["close"]
     for each in (gone, parked):
         assert (each.state, each.close_reason) == ("closed", "closed by staff")
         assert each.closed_at is not None
@@ -213,8 +213,7 @@ def test_actions_need_their_own_permission(helper, session):
     act(helper, "close", session)
     act(helper, "stop", session)
     act(helper, "rerun", session)
-    session.refresh_from_db()
-    assert (session.rerun_wanted, session.stop_wanted, session.close_wanted) == (1, 0, 0)
+    assert [request.kind for request in session.requests.all()] == ["rerun"]
 
 
 def test_staff_without_permission_see_nothing(staff, session):
@@ -230,8 +229,7 @@ def test_others_are_sent_to_the_sign_in(alice, session):
     for address in (LIST, f"{LIST}{session.pk}/change/"):
         assert client.get(address).status_code == 302
     assert client.post(f"{LIST}{session.pk}/steer/close/").status_code == 302
-    session.refresh_from_db()
-    assert session.close_wanted == 0
+    assert not session.requests.exists()
 
 
 def test_the_detail_page_shows_what_is_known_and_no_secret(root, session):
@@ -258,8 +256,7 @@ def test_a_button_acts_by_post_only(root, helper, session):
     assert helper.post(f"{steer}close/").status_code == 403
     assert root.post(f"{steer}explode/").status_code == 403
     assert root.post(f"{LIST}{uuid.uuid4()}/steer/rerun/").status_code == 302
-    session.refresh_from_db()
-    assert (session.rerun_wanted, session.close_wanted) == (1, 0)
+    assert [request.kind for request in session.requests.all()] == ["rerun"]
 
 
 def test_csrf_is_asked_for(superuser, session):
@@ -300,7 +297,7 @@ def act_delete(client: Client, *sessions: ScriptSession) -> None:
 def test_what_is_asked_for_and_not_done_is_shown(root, session):
     ScriptSession.objects.rerun()
     assert "rerun" in pending(root, session)
-    ScriptSession.objects.update(rerun_done=1)
+    SessionRequest.objects.update(finished=timezone.now(), outcome="completed")
     assert pending(root, session) == "–"
 
 

@@ -80,7 +80,7 @@ def test_a_deleted_user(alice, told):
     pk = alice.pk
     assert {"reason": "user deleted", "user_ids": [pk], "revoked": True} in told(alice.delete)
     session.refresh_from_db()
-    assert session.close_wanted == 1
+    assert session.requests.get().kind == "close"
 
 
 def test_permissions_and_groups_of_a_user(alice, told):

@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from scriptapps.models import ScriptSession
+from scriptapps.models import ScriptSession, SessionRequest
 from scriptapps.node import stop_node
 from scriptapps.signals import session_closed, session_opened, steering_requested
 from tests.live import Browser, Site, Viewer
@@ -52,7 +52,9 @@ async def test_each_rerun_that_was_asked_for_is_noted_as_done(site: Site, browse
     viewer = await browser.open()
     for _ in range(3):
         await rows(viewer).arerun()
-    await site.until_row(viewer, rerun_wanted=3, rerun_done=3)
+    requests = SessionRequest.objects.filter(session__id=viewer.session_id)
+    await site.until(lambda: requests.filter(outcome="completed").count() == 3)
+    assert not await requests.waiting().aexists()
 
 
 async def test_stop_ends_the_run_that_goes_on(site: Site, browser: Browser):
@@ -61,7 +63,8 @@ async def test_stop_ends_the_run_that_goes_on(site: Site, browser: Browser):
     await viewer.until(lambda: viewer.running)
     assert await rows(viewer).astop() == 1
     await viewer.settled()
-    await site.until_row(viewer, last_outcome="stopped", state="idle", stop_done=1)
+    await site.until_row(viewer, last_outcome="stopped", state="idle")
+    assert (await SessionRequest.objects.aget()).outcome == "completed"
 
 
 async def test_close_ends_session_and_socket(site: Site, browser: Browser):
@@ -97,8 +100,7 @@ async def test_a_request_in_a_transaction_acts_after_the_commit_and_not_after_a_
     await sync_to_async(rolled_back)()
     assert await sync_to_async(committed)() == 1
     await viewer.until(lambda: viewer.texts() == ["runs=2"])
-    row = await site.until_row(viewer, rerun_done=1)
-    assert row.rerun_wanted == 1
+    await site.until(lambda: SessionRequest.objects.get().outcome == "completed")
 
 
 @pytest.mark.parametrize("kind", ["rerun", "stop", "close"])
@@ -107,13 +109,12 @@ async def test_a_request_whose_hint_was_lost_is_found_at_the_next_beat(site: Sit
     if kind == "stop":
         await viewer.click(viewer.widget("Spin"))
         await viewer.until(lambda: viewer.running)
-    column = f"{kind}_wanted"
-    await ScriptSession.objects.filter(pk=viewer.session_id).aupdate(**{column: 1})
+    request = await SessionRequest.objects.acreate(session_id=viewer.session_id, kind=kind, trigger="test")
     if kind == "close":
         assert await viewer.socket.closed() == 4001
     else:
-        await site.until_row(viewer, **{f"{kind}_done": 1})
-        await site.until_row(viewer, state="idle")
+        await site.until_row(viewer, state="idle", runs=2)
+    await site.until(lambda: SessionRequest.objects.get(pk=request.pk).outcome == "completed")
 
 
 async def test_steering_says_so_by_a_signal(browser: Browser):
