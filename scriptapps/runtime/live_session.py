@@ -342,9 +342,9 @@ class LiveSession(DurablePage):
             self.runs += 1
             self.last_ms, self.last_outcome = milliseconds, outcome
             self.is_unsaved = not ack and outcome != "SUPERSEDED"
-            if ack:
             if ack and outcome != "SUPERSEDED":
                 self.outside.run_over(run, outcome)
+            if ack:
                 self.inbox.finish(self.widgets.handled_seqs(run.seqs))
             more = self.queue.pending is not None or bool(run.clicks and self.widgets.clicks)
             if self.state_of_life is not LifecycleState.CLOSED:

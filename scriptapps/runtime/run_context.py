@@ -77,10 +77,10 @@ class RunContext:
         self.fired: set[str] = set()
         self.seqs: dict[str, int] = {}
         self.reached_end = False
-        self.shielded = False
-        self.in_callbacks = False
         # How it ended, a name of the wire's Outcome, and for people; "" before that is known.
         self.outcome = self.error = ""
+        self.shielded = False
+        self.in_callbacks = False
         self.main_module = types.ModuleType("__main__")
         self.thread_id = threading.get_ident()
         self.dead = False
