@@ -376,6 +376,11 @@ class ScriptConsumer(AsyncConsumer):
             return
         self.is_closing = True
         try:
+            if self.session is not None and self.session.close_message:
+                # Not in the closing frame, which is short, and which not every server lets us fill.
+                note = schema.Error(code="closed", message=self.session.close_message)
+                data = schema.ServerMessage(errors=[note]).SerializeToString()
+                await self.send({"type": "websocket.send", "bytes": data})
             # First the frame, then the farewell: a process that ends waits until its sockets have left.
             await self.send({"type": "websocket.close", "code": code})
         finally:

@@ -50,6 +50,15 @@ afterEach(() => {
 });
 
 describe("a live page", () => {
+  it("keeps what staff say when they close it", async () => {
+    await attach();
+    FakeSocket.last.say({ errors: [{ code: "closed", message: "Back at noon.", reference: "", seq: 0 }] });
+    FakeSocket.last.onclose({ code: 4001 });
+    expect(page.endReason.value).toBe("closed_by_staff");
+    expect(page.endMessage.value).toBe("Back at noon.");
+    expect(page.toasts.value).toEqual([]);
+  });
+
   it("shows the snapshot and acknowledges batches after applying them", async () => {
     await attach();
     FakeSocket.last.say({ batch: 2, deltas: [insert(1, 0, node(9))] });

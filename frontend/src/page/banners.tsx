@@ -59,7 +59,9 @@ export function EndNote({ page }: { page: LivePage }) {
   return (
     <div class="banner alert warn" role="alert">
       <Icon name="alert" />
-      <p class="grow">{t(`ended_${reason}`)}</p>
+      <p class="grow">
+        {t(`ended_${reason}`)} {page.endMessage}
+      </p>
       {way ? (
         <button type="button" class="button small primary" onClick={() => way.go(page)}>
           {t(way.label)}

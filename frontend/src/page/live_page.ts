@@ -35,6 +35,7 @@ export interface ShownToast extends Pick<Toast, "bodyHtml" | "icon" | "seconds">
 export class LivePage implements PageState {
   readonly connection = signal<ConnectionState>("idle");
   readonly endReason = signal<EndReason | undefined>(undefined);
+  readonly endMessage = signal("");
   readonly running = signal(false);
   readonly config = signal<PageConfig | undefined>(undefined);
   readonly welcome = signal<Welcome | undefined>(undefined);
@@ -216,6 +217,7 @@ export class LivePage implements PageState {
     this.welcome.value = welcome;
     this.runOnSave.value = welcome.runOnSave;
     this.source.value = undefined;
+    this.endMessage.value = "";
   }
 
   #apply(message: ServerMessage): void {
@@ -274,6 +276,10 @@ export class LivePage implements PageState {
   }
 
   #serverError({ code, message, reference, seq }: ServerError): void {
+    if (code === "closed") {
+      this.endMessage.value = message; // the end itself follows
+      return;
+    }
     console.warn(`scriptapps: ${code}: ${message}`, reference);
     this.notify(reference ? `${message} (${t("reference")} ${reference})` : message || code, true);
     if (seq) this.#resync(); // the event was refused, so the value shown here is not the server's
