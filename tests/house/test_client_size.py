@@ -12,7 +12,7 @@ STATIC = ROOT / "scriptapps/static/scriptapps"
 PAGES = ROOT / "scriptapps/static/scriptapps_pages"
 FIRST_VIEW_BYTES = 40_000
 # Bytes after gzip -9 of what is loaded when a page first shows the kind.
-LAZY_BYTES = {"chart": 9_000, "dataframe": 7_000, "file_uploader": 7_000}
+LAZY_BYTES = {"json": 3_400, "chart": 9_000, "dataframe": 7_000, "file_uploader": 7_000}
 BUILT = sorted(STATIC.rglob("*.js"))
 LAZY_FILES = sorted((STATIC / "elements").glob("*.js"))
 IMPORT = re.compile(
