@@ -11,6 +11,7 @@ let states: string[];
 let received: ServerMessage[];
 let status: object | undefined;
 let asked: string[];
+let signals: AbortSignal[];
 let socket: PageSocket;
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
@@ -24,15 +25,16 @@ function makeSocket(session = "") {
       seq: 0,
       kind: {
         $case: "attach",
-        value: { protocolVersion: 1, clientId: "c", queryString: "", timezone: "", locale: "" },
+        value: { protocolVersion: 1, clientId: "c", queryString: "", timezone: "", locale: "", hidden: false },
       },
     }),
     onMessage: (message) => received.push(message),
     onState: (state, reason) => states.push(reason ? `${state}: ${reason}` : state),
     onLoginUrl: () => {},
     openSocket: (url, protocols) => new FakeSocket(url, protocols) as unknown as WebSocket,
-    fetch: (async (url: URL) => {
+    fetch: (async (url: URL, { signal }: { signal: AbortSignal }) => {
       asked.push(url.search);
+      signals.push(signal);
       if (!status) throw new TypeError("no network");
       return { ok: true, json: async () => status };
     }) as unknown as typeof fetch,
@@ -51,7 +53,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   sessionStorage.clear();
   FakeSocket.all = [];
-  [states, received, asked, status] = [[], [], [], { state: "ok" }];
+  [states, received, asked, signals, status] = [[], [], [], [], { state: "ok" }];
 });
 afterEach(() => {
   socket.stop();
@@ -153,18 +155,61 @@ describe("the end of a socket", () => {
     socket.hurry();
     await settle();
     expect(FakeSocket.all).toHaveLength(2);
+    // A tab that is looked at waits for its socket; a network that is back has forgotten it.
+    socket.hurry();
+    await settle();
+    expect(FakeSocket.all).toHaveLength(2);
+    socket.hurry(true);
+    await settle();
+    expect(FakeSocket.all).toHaveLength(3);
   });
 
-  it("is assumed after two unanswered pings", async () => {
+  it("is followed by another attempt when the question why is never answered", async () => {
+    socket = makeSocket();
+    status = new Promise<never>(() => {});
+    await socket.start();
+    FakeSocket.last.onclose({ code: 1006 });
+    await settle();
+    expect(states.at(-1)).toBe("checking");
+    expect(signals[0]?.aborted).toBe(false);
+    socket.hurry();
+    await settle();
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it("is assumed when a ping stays unanswered", async () => {
     await goLive();
     await vi.advanceTimersByTimeAsync(5000);
     FakeSocket.last.say({ pong: { number: 1 } });
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(11_500);
     expect(states.at(-1)).toBe("live");
     expect(FakeSocket.last.kinds().filter((kind) => kind === "ping")).toHaveLength(3);
-    await vi.advanceTimersByTimeAsync(5000);
+    await vi.advanceTimersByTimeAsync(500);
     expect(FakeSocket.all[0]?.closed).toBe(true);
     expect(states).toContain("waiting");
+  });
+
+  it("is looked for at once when the tab is looked at again", async () => {
+    await goLive();
+    socket.hurry();
+    expect(FakeSocket.last.kinds().at(-1)).toBe("ping");
+    FakeSocket.last.say({ pong: { number: 1 } });
+    await vi.advanceTimersByTimeAsync(4900);
+    socket.hurry();
+    await vi.advanceTimersByTimeAsync(4900);
+    expect(states.at(-1)).toBe("live");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(states.at(-1)).toBe("waiting");
+  });
+
+  it("is assumed when nobody welcomes the page", async () => {
+    socket = makeSocket();
+    await socket.start();
+    FakeSocket.last.onopen();
+    await vi.advanceTimersByTimeAsync(44_999);
+    expect(states.at(-1)).toBe("attaching");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(states.at(-1)).toBe("waiting");
   });
 
   it("backs off with full jitter, from 0.2 s to 30 s", () => {

@@ -7,10 +7,16 @@
 //   opening      closed before it was open, or in 10 s   checking (asks status-url why)
 //   attaching    first message (welcome)                 live
 //   attaching,   close code: at once | wait | end        opening | waiting | ended   (close_codes.ts)
-//   live         two pings unanswered                    waiting
+//   live         a ping is not answered in time          waiting
+//   attaching    no welcome in 45 s                      waiting
 //   checking     "ok", or no answer                      waiting (new token; session kept if resumable)
 //   checking     "signed_out" "forbidden" "gone"         ended
-//   waiting      time is over, network back, tab shown   opening
+//   waiting      time is over                            opening
+//   waiting,     network back, tab shown                 opening
+//   checking
+//   opening,     network back                            opening
+//   attaching
+//   live         network back, tab shown                 live (a ping has to be answered in 5 s)
 //   ended        the person says "again" / "use here"    opening
 //   any          stop                                    idle
 import type { ClientMessage, ServerMessage } from "../protocol/dec/messages";
@@ -22,6 +28,9 @@ import type { SessionClaim } from "./session_claim";
 export const PROTOCOL_VERSION = 1;
 const SUBPROTOCOL = "scriptapps.v1";
 const OPEN_TIMEOUT_MS = 10_000;
+const ATTACH_TIMEOUT_MS = 45_000; // another process may have to give the session up first
+const PROBE_MS = 5_000;
+const PATIENCE = 20 / 15; // of a heartbeat: 35 s of silence at 15 s
 
 export type ConnectionState = "idle" | "opening" | "attaching" | "live" | "checking" | "waiting" | "ended";
 
@@ -56,7 +65,7 @@ export class PageSocket {
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #attempt = 0;
   #pings = 0;
-  #unanswered = 0;
+  #answer: ReturnType<typeof setTimeout> | undefined; // set while a ping waits for one
   #token: string;
   #presented = "";
 
@@ -82,9 +91,13 @@ export class PageSocket {
     this.#enter("idle");
   }
 
-  /** The network is back or the tab is looked at again: do not sit out a long wait. */
-  hurry(): void {
-    if (this.#state === "waiting") void this.start();
+  /** The network is back or the tab is looked at again: sit out no long wait, and trust no socket that may be dead. */
+  hurry(networkBack = false): void {
+    const state = this.#state;
+    if (state === "live") {
+      this.#heard();
+      this.#ping(PROBE_MS);
+    } else if (state === "waiting" || state === "checking" || (networkBack && this.#socket)) void this.start();
   }
 
   /** After "ended": once more, with the session or with a new one. */
@@ -104,7 +117,7 @@ export class PageSocket {
   /** The server's wish, from Welcome: a ping each `seconds`. */
   beat(seconds: number): void {
     clearInterval(this.#heartbeat);
-    if (seconds > 0) this.#heartbeat = setInterval(() => this.#ping(), seconds * 1000);
+    if (seconds > 0) this.#heartbeat = setInterval(() => this.#ping(seconds * 1000 * PATIENCE), seconds * 1000);
   }
 
   #open(): void {
@@ -141,13 +154,15 @@ export class PageSocket {
 
   #attach(): void {
     clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#lost(), ATTACH_TIMEOUT_MS);
     this.#enter("attaching");
     this.#socket?.send(ClientSchema.encode(this.options.attach()));
   }
 
   #receive(message: ServerMessage): void {
-    this.#unanswered = 0;
+    this.#heard();
     if (message.welcome) {
+      clearTimeout(this.#timer);
       this.#attempt = 0;
       this.options.claim.keep(message.welcome.sessionId);
       this.beat(message.welcome.heartbeatSeconds);
@@ -192,6 +207,7 @@ export class PageSocket {
       const answer = await (this.options.fetch ?? fetch)(url, {
         headers: { Accept: "application/json" },
         cache: "no-store",
+        signal: AbortSignal.timeout(OPEN_TIMEOUT_MS), // a request that was lost on its way is never answered
       });
       return answer.ok ? ((await answer.json()) as Status) : undefined;
     } catch {
@@ -210,23 +226,29 @@ export class PageSocket {
   #wait(delay = backoffDelay(this.#attempt, this.#random())): void {
     this.#attempt++;
     this.#enter("waiting");
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.start(), delay);
   }
 
-  #ping(): void {
-    if (this.#unanswered >= 2) {
-      this.#dropSocket();
-      this.#wait();
-      return;
-    }
-    this.#unanswered++;
+  #ping(patience: number): void {
+    this.#answer ??= setTimeout(() => this.#lost(), patience);
     this.send({ seq: 0, kind: { $case: "ping", value: { number: ++this.#pings } } });
+  }
+
+  #heard(): void {
+    clearTimeout(this.#answer);
+    this.#answer = undefined;
+  }
+
+  #lost(): void {
+    this.#dropSocket();
+    this.#wait();
   }
 
   #dropSocket(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#heartbeat);
-    this.#unanswered = 0;
+    this.#heard();
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();

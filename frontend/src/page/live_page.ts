@@ -88,13 +88,14 @@ export class LivePage implements PageState {
       this.#socket.send({ seq: 0, kind: { $case: "visibility", value: { hidden: document.hidden } } });
       hurry();
     };
+    const networkBack = () => this.#socket.hurry(true);
     const restored = (event: PageTransitionEvent) => event.persisted && void this.#socket.start();
-    addEventListener("online", hurry);
+    addEventListener("online", networkBack);
     addEventListener("pageshow", restored);
     document.addEventListener("visibilitychange", seen);
     void this.#socket.start();
     return () => {
-      removeEventListener("online", hurry);
+      removeEventListener("online", networkBack);
       removeEventListener("pageshow", restored);
       document.removeEventListener("visibilitychange", seen);
       this.#socket.stop();
