@@ -1,4 +1,4 @@
-"""The admin: which script apps there are and who may open them, snapshots, and the live list of ``admin_sessions``.
+"""The admin: which script apps there are and who may open them, snapshots; live sessions and processes stand beside.
 
 Runs on: request threads. Works on any AdminSite and under a strict Content-Security-Policy.
 Invariant: what visitors may open is decided here by model permissions alone.
@@ -17,13 +17,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from scriptapps.admin_nodes import ServerProcessAdmin
 from scriptapps.admin_sessions import CSS, LivenessFilter, ScriptSessionAdmin
 from scriptapps.forms import ScriptAppForm
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, live_since
 from scriptapps.registry import registry
 
 # A site with an AdminSite of its own finds all of them here.
-__all__ = ["LivenessFilter", "SavedSnapshotAdmin", "ScriptAppAdmin", "ScriptSessionAdmin"]
+__all__ = ["LivenessFilter", "SavedSnapshotAdmin", "ScriptAppAdmin", "ScriptSessionAdmin", "ServerProcessAdmin"]
 
 
 def page_link(obj: ScriptApp | SavedSnapshot) -> str:
