@@ -49,6 +49,54 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+describe("a reload", () => {
+  const typed = (value: string) => ({ $case: "text" as const, value });
+
+  async function reload(session = "s1") {
+    vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    document.dispatchEvent(new Event("visibilitychange"));
+    stop();
+    vi.restoreAllMocks();
+    FakeSocket.all = [];
+    page = new LivePage(settings);
+    stop = page.start();
+    await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(1));
+    FakeSocket.last.onopen();
+    FakeSocket.last.say({ batch: 1, welcome: welcome(session), snapshot: snapshot() });
+  }
+
+  it("keeps what was entered and not sent", async () => {
+    await attach();
+    page.values.typed.set("note", "half a");
+    page.values.setDraft("w", typed("a draft"));
+    await reload();
+    expect(page.values.typed.get("note")).toBe("half a");
+    expect(page.values.of("w").peek()).toEqual(typed("a draft"));
+    expect(page.values.takeDrafts(["w"])).toHaveLength(1);
+    await reload();
+    expect(page.values.of("w").peek()).toEqual(typed("a"));
+  });
+
+  it("keeps it also where the server has to run the script first", async () => {
+    await attach();
+    page.values.setDraft("later", typed("a draft"));
+    await reload();
+    await reload();
+    FakeSocket.last.say({ batch: 2, deltas: [insert(1, 1, node(9, { widgetId: "later", value: text("") }))] });
+    expect(page.values.of("later").peek()).toEqual(typed("a draft"));
+  });
+
+  it("keeps no secrets, and nothing for another session", async () => {
+    await attach();
+    page.values.setDraft("w", typed("password"), true);
+    await reload();
+    expect(page.values.of("w").peek()).toEqual(typed("a"));
+    page.values.setDraft("w", typed("a draft"));
+    await reload("s2");
+    expect(page.values.of("w").peek()).toEqual(typed("a"));
+  });
+});
+
 describe("a live page", () => {
   it("keeps what staff say when they close it", async () => {
     await attach();

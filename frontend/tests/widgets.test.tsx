@@ -115,6 +115,18 @@ describe("text", () => {
     expect(page.changes).toEqual([["w", "B"]]);
   });
 
+  it("is known to the page while it is typed, unless it is a password", () => {
+    page.draw(TextInput, textInput);
+    typeInto(screen.getByLabelText("Name"), "Bo");
+    expect(page.values.typed.get("w")).toBe("Bo");
+    fireEvent.blur(screen.getByLabelText("Name"));
+    expect(page.values.typed.size).toBe(0);
+    cleanup();
+    page.draw(TextInput, { ...textInput, password: true });
+    typeInto(screen.getByLabelText("Name"), "secret");
+    expect(page.values.typed.size).toBe(0);
+  });
+
   it("has its name though the label is collapsed", () => {
     page.draw(TextInput, { ...textInput, field: field("Name", { visibility: LabelVisibility.COLLAPSED }) });
     expect(input("textbox", "Name")).toBeTruthy();

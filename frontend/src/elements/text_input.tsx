@@ -9,7 +9,7 @@ import type { View } from "../ui/view";
 
 export function TextInput({ node, props }: View<Props>) {
   const { field, placeholder, maxChars, password, autocomplete, live } = props;
-  const widget = useWidget(node, field);
+  const widget = useWidget(node, field, password);
   const draft = useTextDraft(widget, live);
   const [shown, setShown] = useState(false);
   return (

@@ -21,7 +21,7 @@ import { Snapshot as SnapshotSchema } from "../protocol/schema";
 import { type EventKind, EventQueue } from "../state/event_queue";
 import type { FilesAddress, PageState } from "../state/page_state";
 import { ViewMemory } from "../state/view_memory";
-import { WidgetValues } from "../state/widget_values";
+import { type Unsent, WidgetValues } from "../state/widget_values";
 import { t } from "../strings";
 import { PageTree, TreeMismatch } from "../tree/page_tree";
 import type { PageSettings } from "./page_settings";
@@ -86,6 +86,7 @@ export class LivePage implements PageState {
     const hurry = () => document.visibilityState === "visible" && this.#socket.hurry();
     const seen = () => {
       this.#socket.send({ seq: 0, kind: { $case: "visibility", value: { hidden: document.hidden } } });
+      if (document.hidden) this.memory.set("unsent", this.values.unsent()); // it may be the last moment of this page
       hurry();
     };
     const networkBack = () => this.#socket.hurry(true);
@@ -215,6 +216,8 @@ export class LivePage implements PageState {
     const before = this.welcome.peek()?.sessionId;
     if (before && before !== welcome.sessionId) this.events.clear();
     this.memory.useSession(welcome.sessionId);
+    const unsent = before ? undefined : this.memory.get<Unsent>("unsent");
+    if (unsent) this.values.restore(unsent);
     this.welcome.value = welcome;
     this.runOnSave.value = welcome.runOnSave;
     this.source.value = undefined;

@@ -1,7 +1,7 @@
-// What this browser tab remembers about the view alone: open expanders, chosen tabs, the sidebar.
+// What this browser tab remembers by itself: open expanders, chosen tabs, the sidebar, what was entered and not sent.
 // Kept in sessionStorage by script session and node number; without storage it lasts as long as the page.
 export class ViewMemory {
-  #entries: Record<string, number> = {};
+  #entries: Record<string, unknown> = {};
   #sessionId = "";
 
   constructor(
@@ -16,15 +16,15 @@ export class ViewMemory {
     this.#entries = {};
     const stored = readJson(this.storage, this.storageKey);
     if (stored?.sessionId === sessionId && typeof stored.entries === "object") {
-      this.#entries = stored.entries as Record<string, number>;
+      this.#entries = stored.entries as Record<string, unknown>;
     }
   }
 
-  get(key: string): number | undefined {
-    return this.#entries[key];
+  get<T = number>(key: string): T | undefined {
+    return this.#entries[key] as T | undefined;
   }
 
-  set(key: string, value: number): void {
+  set(key: string, value: unknown): void {
     this.#entries[key] = value;
     writeJson(this.storage, this.storageKey, { sessionId: this.#sessionId, entries: this.#entries });
   }

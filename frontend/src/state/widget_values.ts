@@ -1,13 +1,22 @@
 // The values of widgets as this tab shows them. The server's value is taken only where the person has not
-// been quicker: no younger event in the queue, no draft in a form.
+// been quicker: no younger event in the queue, no draft in a form. What was entered and not sent outlives a reload.
 import { type Signal, signal } from "@preact/signals";
 import type { Value } from "../protocol/dec/deltas";
 
 export type WidgetValue = NonNullable<Value["kind"]>;
 
+/** Texts that are being typed, and values in forms, by widget. */
+export interface Unsent {
+  typed: [string, string][];
+  drafts: [string, WidgetValue][];
+}
+
 export class WidgetValues {
   readonly #signals = new Map<string, Signal<WidgetValue | undefined>>();
-  readonly #drafts = new Set<string>();
+  readonly #drafts = new Map<string, { secret: boolean }>();
+  #kept = new Map<string, WidgetValue>(); // drafts of before a reload, until their widgets are there
+  /** Texts that are being typed, without passwords. */
+  typed = new Map<string, string>();
 
   /**
    * @param hasYounger whether the widget has an event after `seq`
@@ -34,9 +43,22 @@ export class WidgetValues {
   }
 
   /** A person changed a field of a form that is not submitted yet. */
-  setDraft(widgetId: string, value: WidgetValue): void {
-    this.#drafts.add(widgetId);
+  setDraft(widgetId: string, value: WidgetValue, secret = false): void {
+    this.#drafts.set(widgetId, { secret });
     this.setLocal(widgetId, value);
+  }
+
+  /** What a reload must not lose. */
+  unsent(): Unsent {
+    const open = [...this.#drafts].filter(([, { secret }]) => !secret);
+    const drafts = open.map(([id]): [string, WidgetValue] => [id, this.of(id).peek() as WidgetValue]);
+    return { typed: [...this.typed], drafts: [...this.#kept, ...drafts] };
+  }
+
+  /** After a reload, before the widgets are there. */
+  restore({ typed, drafts }: Unsent): void {
+    this.typed = new Map(typed);
+    this.#kept = new Map(drafts);
   }
 
   /** Takes the drafts among these widgets out, to be sent. */
@@ -51,7 +73,9 @@ export class WidgetValues {
 
   /** The server's value, true for events up to `seenSeq`. A snapshot repeats values, so it never ends a draft. */
   takeServer(widgetId: string, value: Value | undefined, seenSeq: number, fromSnapshot: boolean): void {
-    if (this.hasYounger(widgetId, seenSeq)) return;
+    const kept = this.#kept.get(widgetId);
+    if (kept && this.#kept.delete(widgetId)) this.setDraft(widgetId, kept);
+    if (kept || this.hasYounger(widgetId, seenSeq)) return;
     if ((fromSnapshot || this.shared) && this.#drafts.has(widgetId)) return;
     this.#drafts.delete(widgetId);
     const held = this.of(widgetId);

@@ -1,5 +1,4 @@
 // A number that is being typed or stepped: read with comma or point, kept within its limits.
-import { useState } from "preact/hooks";
 import type { NumberInput as Props } from "../protocol/dec/elements/number_input";
 import { decimalsOf, printf } from "./format";
 import type { Widget } from "./use_widget";
@@ -17,7 +16,7 @@ const FLOAT_STEP = 0.01;
 
 export function useNumberDraft(widget: Widget, props: Props): NumberDraft {
   const { min, max, integer, clearable } = props;
-  const [typed, setTyped] = useState<string>();
+  const { typed } = widget;
   const current = widget.value?.$case === "number" ? widget.value.value : undefined;
   const step = props.step || (integer ? 1 : FLOAT_STEP);
 
@@ -25,18 +24,18 @@ export function useNumberDraft(widget: Widget, props: Props): NumberDraft {
     const whole = integer ? Math.round(value) : value;
     const limited = Math.min(max ?? Number.POSITIVE_INFINITY, Math.max(min ?? Number.NEGATIVE_INFINITY, whole));
     widget.commit({ $case: "number", value: limited });
-    setTyped(undefined);
+    widget.type(undefined);
   };
   return {
     current,
     text: typed ?? (current === undefined ? "" : formatNumber(props, current)),
-    type: setTyped,
+    type: widget.type,
     take() {
       if (typed === undefined) return;
       const value = readNumber(typed);
       if (value !== undefined) commit(value);
       else if (!typed.trim() && clearable) widget.commit({ $case: "none", value: true });
-      setTyped(undefined);
+      widget.type(undefined);
     },
     move(steps) {
       const from = typed === undefined ? current : readNumber(typed);

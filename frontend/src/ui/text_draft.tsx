@@ -1,5 +1,4 @@
 // Text that is being typed: sent by Enter or when the field is left, kept as a draft in a form.
-import { useState } from "preact/hooks";
 import { t } from "../strings";
 import type { Widget } from "./use_widget";
 
@@ -11,7 +10,7 @@ export interface TextDraft {
 }
 
 export function useTextDraft(widget: Widget, live: boolean): TextDraft {
-  const [typed, setTyped] = useState<string>();
+  const { typed } = widget;
   const committed = widget.value?.$case === "text" ? widget.value.value : "";
   const text = typed ?? committed;
   return {
@@ -19,11 +18,11 @@ export function useTextDraft(widget: Widget, live: boolean): TextDraft {
     dirty: text !== committed,
     type(next) {
       if (widget.form || live) widget.commit({ $case: "text", value: next }, true);
-      else setTyped(next);
+      else widget.type(next);
     },
     commit() {
       if (typed !== undefined && typed !== committed) widget.commit({ $case: "text", value: typed });
-      setTyped(undefined);
+      widget.type(undefined);
       if (live) widget.settle();
     },
   };
