@@ -6,7 +6,6 @@ the live session's lock. Invariant: values are constant within a run; a click is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -16,9 +15,9 @@ from scriptapps.errors import DuplicateWidgetError, InvalidWidgetValueError, Scr
 from scriptapps.protocol.values import Wire
 from scriptapps.runtime.fragments import current_fragment_id
 from scriptapps.runtime.run_context import RunContext
+from scriptapps.runtime.widget_identity import make_widget_id
 
 MISSING: Any = object()
-PLAIN = (str, int, float, tuple, type(None))
 MAX_CLICKS = 64
 """Clicks of one button that may wait at the same time; one more is refused and the person is told."""
 
@@ -235,14 +234,6 @@ class WidgetStore:
         self.specs[spec.widget_id] = spec
         if spec.key is not None:
             self.keys[spec.key] = spec.widget_id
-
-
-def make_widget_id(kind: str, key: str | None, identity: Sequence[object]) -> str:
-    """A stable id: equal for equal kind, key and identity in every run and process."""
-    # What is not plain counts by its text: a repr may be a memory address, another one in each run.
-    plain = [item if isinstance(item, PLAIN) else str(item) for item in identity]
-    digest = hashlib.blake2b(repr((kind, key, *plain)).encode(), digest_size=9)
-    return f"{kind}-{digest.hexdigest()}"
 
 
 def add_widget(

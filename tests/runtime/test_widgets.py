@@ -7,7 +7,8 @@ import pytest
 
 from scriptapps.errors import InvalidWidgetValueError, ScriptAppsError
 from scriptapps.protocol import schema
-from scriptapps.runtime.widgets import MAX_CLICKS, make_widget_id
+from scriptapps.runtime.widget_identity import make_widget_id
+from scriptapps.runtime.widgets import MAX_CLICKS
 
 
 def texts(tester):
