@@ -1,6 +1,6 @@
 """What the admin says of sessions beyond one process: lease, stored values, what cannot be stored, how many there are.
 
-Runs on: request threads. Invariant: names, sizes and reasons are shown, never a value; counting is one query.
+Runs on: request threads. Invariant: names, sizes and reasons are shown, never a value or a file's name or content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps.models import ScriptSession, live_since
+from scriptapps.models import ScriptSession, SessionFile, live_since
 
 
 class StoredState:
@@ -37,6 +37,11 @@ class StoredState:
         values = ngettext("%d value", "%d values", obj.state_keys) % obj.state_keys
         return f"{values}, {filesizeformat(obj.state_bytes)}"
 
+    @admin.display(description=_("uploaded files"))
+    def uploaded(self, obj: ScriptSession) -> str:
+        """How many and how large."""
+        return _files(**obj.files.aggregate(count=Count("pk"), size=Sum("size", default=0)))
+
     @admin.display(description=_("not durable"))
     def kept_in_memory(self, obj: ScriptSession) -> str:
         """Keys of session state that would not survive their process, each with the reason."""
@@ -46,8 +51,12 @@ class StoredState:
         return format_html("<ul>{}</ul>", items)
 
 
+def _files(count: int, size: int) -> str:
+    return f"{ngettext('%d file', '%d files', count) % count}, {filesizeformat(size)}"
+
+
 def count_sessions() -> dict[str, Any]:
-    """How many sessions are live (of these: away), parked, gone and closed, and the bytes of all stored values."""
+    """How many sessions are live (of these: away), parked, gone, closed; what all stored values and files come to."""
     state = ScriptSession.State
     is_open = ~Q(state=state.CLOSED)
     live = is_open & ~Q(node="") & Q(beat__gt=live_since())
@@ -59,4 +68,5 @@ def count_sessions() -> dict[str, Any]:
         closed=Count("pk", filter=Q(state=state.CLOSED)),
         bytes=Sum("state_bytes", default=0),
     )
-    return {**counts, "stored": filesizeformat(counts["bytes"])}
+    files = SessionFile.objects.aggregate(count=Count("pk"), size=Sum("size", default=0))
+    return {**counts, "stored": filesizeformat(counts["bytes"]), "files": _files(**files)}

@@ -116,10 +116,10 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         (None, {"fields": ("id", "who", "script_app", "scope", "liveness_badge", "viewers")}),
         (_("Runs"), {"fields": ("runs", "last_run", "last_error", "pending")}),
         (_("Process"), {"fields": ("node", "state", "beat", "epoch", "lease")}),
-        (_("Stored"), {"fields": ("stored", "kept_in_memory")}),
+        (_("Stored"), {"fields": ("stored", "kept_in_memory", "uploaded")}),
         (_("Times"), {"fields": ("created", "connected_at", "last_seen", "closed_at", "close_reason")}),
     )
-    readonly_fields = ("who", "liveness_badge", "last_run", "pending", "lease", "stored", "kept_in_memory")
+    readonly_fields = ("who", "liveness_badge", "last_run", "pending", "lease", "stored", "kept_in_memory", "uploaded")
 
     class Media:
         css = {"all": (CSS,)}

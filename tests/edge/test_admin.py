@@ -183,13 +183,16 @@ def test_one_line_counts_what_there_is(root, row, session, gone):
     ScriptSession.objects.create(script_app=row, node="web-1", viewers=0)
     ScriptSession.objects.create(script_app=row, node="", state_keys=2, state_bytes=2048)
     ScriptSession.objects.create(script_app=row, state="closed")
+    session.files.create(path="x", name="secret.csv", size=1024)
     line = re.search(r'class="scriptapps-counts">(.*?)</p>', root.get(LIST).content.decode(), re.DOTALL)
     assert line
-    assert line[1] == "2 live, 1 of them away · 1 parked · 1 gone · 1 closed · 2.0\xa0KB stored"
+    counts = "2 live, 1 of them away · 1 parked · 1 gone · 1 closed"
+    assert line[1] == f"{counts} · 2.0\xa0KB stored · 1 file, 1.0\xa0KB uploaded"
 
 
 def test_the_detail_page_says_what_is_stored_and_never_a_value(root, session):
     session.stored_values.create(space="s", name="basket", payload=b'"secret value"')
+    session.files.create(path="x", name="secret value.csv", size=2048)
     ScriptSession.objects.filter(pk=session.pk).update(
         epoch=7,
         lease_expires=timezone.now() + timedelta(seconds=20),
@@ -199,6 +202,7 @@ def test_the_detail_page_says_what_is_stored_and_never_a_value(root, session):
     )
     content = root.get(f"{LIST}{session.pk}/change/").content.decode()
     assert "1 value, 14\xa0bytes" in content
+    assert "1 file, 2.0\xa0KB" in content
     assert "<li><code>&lt;file&gt;</code>: it is an open file</li>" in content
     assert re.search(r"field-epoch.*?>7<", content, re.DOTALL)
     assert re.search(r"(19|20) seconds left", content)
