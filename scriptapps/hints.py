@@ -51,10 +51,15 @@ Heard = Callable[[str, list[str]], None]
 def connect() -> None:
     """Tell what is asked of sessions, in every process that loads the app. Called once by the AppConfig."""
     signals.steering_requested.connect(_steering_requested, dispatch_uid="scriptapps.hints.steering")
+    signals.drain_requested.connect(_drain_requested, dispatch_uid="scriptapps.hints.drain")
 
 
 def _steering_requested(sender: Any, ids: Iterable[Any], **_: Any) -> None:
     tell("wanted", ids)
+
+
+def _drain_requested(sender: Any, names: Iterable[str], **_: Any) -> None:
+    tell("drain", names)
 
 
 def tell(kind: str, ids: Iterable[Any], *, here: bool = True) -> None:

@@ -24,7 +24,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 import scriptapps
-from scriptapps import lease, signals
+from scriptapps import lease
 from scriptapps.conf import scriptapps_settings
 from scriptapps.models import ServerProcess
 from scriptapps.recycling import HELD, resident_mb, wait_for_sockets
@@ -58,13 +58,11 @@ class NodeRecord:
         self._told: dict[str, datetime] = {}
 
     def start(self) -> None:
-        """Hear what staff ask for; say goodbye when the process ends by itself."""
-        signals.drain_requested.connect(self._drain_requested, dispatch_uid="scriptapps.node.drain")
+        """Say goodbye when the process ends by itself, from now on."""
         atexit.register(self.end)
 
     def keep(self) -> None:
         """The beat has ended, the process not yet: keep the row true until ``end``."""
-        signals.drain_requested.disconnect(dispatch_uid="scriptapps.node.drain")
         threading.Thread(target=self._keep, name="scriptapps-record", daemon=True).start()
 
     def _keep(self) -> None:
@@ -141,10 +139,6 @@ class NodeRecord:
                 self._lock.release()
 
     # -- draining --------------------------------------------------------------------------------------------------
-
-    def _drain_requested(self, sender: Any, names: list[str], **_: Any) -> None:
-        self.node.beat.bus.tell_others("drain", names)
-        self.heard(names)
 
     def heard(self, names: list[str]) -> None:
         """Some processes were asked to drain: look into the row if this is one of them. Returns at once."""

@@ -154,7 +154,8 @@ def _tidy(content: bytes) -> str:
     if not heads:
         return ""
     names = {int(ident, 16): name for ident, name in _NAME.findall(text[: heads[0].start()])}
-    running, others = [], []
+    running: list[str] = []
+    others: list[str] = []
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         ident = int(head[1], 16)
         frames = text[head.end() : following.start() if following else len(text)].rstrip()
