@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from scriptapps.models import ScriptApp, ScriptSession
+from scriptapps.sweep import SweepReport
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,9 @@ def test_sweeping(forgotten):
         "Sessions that nobody came back to, closed: 1",
         "Idle sessions whose process was asked to close them: 0",
         "Closed sessions whose stored values were removed: 1 (2.0\xa0KB)",
+        "Uploaded files that nobody needs any more, removed: 0 (0\xa0bytes)",
         "Rows of closed sessions removed: 0",
+        "Rows of server processes that are gone removed: 0",
     ]
     forgotten.refresh_from_db()
     assert (forgotten.state, forgotten.state_keys) == ("closed", 0)
@@ -47,10 +50,11 @@ def test_a_dry_run(forgotten):
 
 
 def test_json_for_other_programs(forgotten):
-    counts = {"closed": 1, "asked": 0, "emptied": 1, "deleted": 0, "bytes": 2048}
+    nothing = dict.fromkeys(SweepReport().as_dict(), 0)
+    counts = nothing | {"closed": 1, "emptied": 1, "bytes": 2048}
     assert json.loads(run("--json", "--dry-run")) == {"dry_run": True, **counts}
     assert json.loads(run("--json")) == {"dry_run": False, **counts}
-    assert json.loads(run("--json")) == {"dry_run": False, **dict.fromkeys(counts, 0)}
+    assert json.loads(run("--json")) == {"dry_run": False, **nothing}
 
 
 def test_silence(forgotten):

@@ -12,7 +12,7 @@ from scriptapps.sweep import sweep
 class Command(BaseCommand):
     """Take away idle sessions, the state of closed ones and old rows; safe beside running processes."""
 
-    help = "Closes sessions that nobody came back to, and removes stored values, files and rows that nobody needs any more."
+    help = "Closes sessions that nobody came back to, and removes values, files and rows that nobody needs any more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How it is told."""
