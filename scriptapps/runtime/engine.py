@@ -25,7 +25,7 @@ from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
-from scriptapps.runtime.runner import MESSAGES, announce, run_once
+from scriptapps.runtime.runner import MESSAGES, end_run, run_once
 from scriptapps.runtime.signal import install_cooperative_sleep
 from scriptapps.runtime.timers import ManualTimers, Timers
 
@@ -173,9 +173,7 @@ class ThreadEngine:
     @staticmethod
     def _rescue(session: LiveSession, run: RunContext) -> bool:
         """A run that broke the runner must not leave its session running for ever. Returns whether another follows."""
-        more = session.finish_run(run, "FAILED", 0.0, ack=True)
-        announce(session, run.run_id, "FAILED", 0.0)
-        return more
+        return end_run(session, run, "FAILED", 0.0)
 
     def _take(self) -> LiveSession | None:
         with self._condition:
@@ -271,9 +269,7 @@ class ThreadEngine:
             self.abandoned += 1
         logger.error("%s: run %s could not be stopped and was given up", session.slug, run.run_id)
         milliseconds = (time.monotonic() - guard.started) * 1000
-        more = session.finish_run(run, "ABANDONED", milliseconds, ack=True)
-        announce(session, run.run_id, "ABANDONED", milliseconds, MESSAGES["ABANDONED"])
-        if more:
+        if end_run(session, run, "ABANDONED", milliseconds, MESSAGES["ABANDONED"]):
             session.submit()
 
 

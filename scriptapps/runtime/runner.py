@@ -280,8 +280,7 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
         session.last_error = ""
     if execution.outcome not in ("SUPERSEDED", "NOT_COMPILED"):
         session.shown_run_id = run.run_id
-    more = session.finish_run(run, execution.outcome, milliseconds, ack=ack)
-    announce(session, run.run_id, execution.outcome, milliseconds, execution.message, urgent=not more)
+    more = end_run(session, run, execution.outcome, milliseconds, execution.message, ack=ack)
     session.later.run_ended(run)
     if session.inbox.is_holding and not more:
         session.release_held()
@@ -308,15 +307,19 @@ def tell_not_durable(session: LiveSession, change: StateChange) -> None:
             session.broadcast(errors=schema.Error(code="not_durable", message=text))
 
 
-def announce(
-    session: LiveSession, run_id: str, outcome: str, milliseconds: float, message: str = "", *, urgent: bool = True
-) -> None:
-    """Tell viewers and host how a run ended."""
+def end_run(
+    session: LiveSession, run: RunContext, outcome: str, milliseconds: float, message: str = "", *, ack: bool = True
+) -> bool:
+    """Note the end of a run and tell viewers and host. Returns whether another one is to follow."""
     finished = schema.RunFinished(
-        run_id=run_id, outcome=schema.Outcome.Value(outcome), duration_ms=milliseconds, message=message
+        run_id=run.run_id, outcome=schema.Outcome.Value(outcome), duration_ms=milliseconds, message=message
     )
-    session.broadcast(urgent=urgent, run_finished=finished)
+    # In one step for the viewers: the next run may begin and end on another thread before this one goes on.
+    with session.tree.lock:
+        more = session.finish_run(run, outcome, milliseconds, ack=ack)
+        session.broadcast(urgent=not more, run_finished=finished)
     session.options.on_change(session)
+    return more
 
 
 def _clear_submitted_forms(session: LiveSession, run: RunContext) -> None:
