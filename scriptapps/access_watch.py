@@ -89,7 +89,7 @@ class AccessWatch:
         verdicts = {visitor: gone[visitor.binding in bindings] for visitor in people_of(session)}
         self._turn_away(session, verdicts)
         if self._of_session(session, verdicts) is not Verdict.OK:
-            self._submit(self.node.release, session, Verdict.SIGNED_OUT.code)
+            self._submit(self.node.release, session)
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,8 @@ class AccessWatch:
     def _end(self, session: LiveSession, verdict: Verdict) -> None:
         logger.info("Session %s is closed: %s", session.session_id, verdict.value)
         if session.scope == Scope.USER and verdict in SIGN_IN_IS_OVER:
-            self.node.release(session, verdict.code)
+            # Its viewers know why; who comes at this very moment comes back.
+            self.node.release(session)
         else:
             self.node.close(session, verdict.code, verdict.value)
 

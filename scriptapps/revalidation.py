@@ -53,9 +53,9 @@ _FROM_DECISION = {
 
 
 def people_of(session: LiveSession) -> list[Visitor]:
-    """Whom the session answers for and, if it is shared, everybody who looks at it."""
-    viewers = [viewer.visitor for viewer in session.viewers if viewer.visitor] if session.is_shared else []
-    return [*viewers, session.visitor]
+    """Whom the session answers for and, if it is shared, everybody who works in it."""
+    sharing = [viewer.visitor for viewer in session.viewers if viewer.visitor and not viewer.read_only]
+    return [*(sharing if session.is_shared else ()), session.visitor]
 
 
 def revalidate(sessions: Iterable[LiveSession]) -> dict[LiveSession, dict[Visitor, Verdict]]:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,8 +16,10 @@ from scriptapps.identity import Identity
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.protocol import schema
 from scriptapps.registry import ScriptSource, registry
+from scriptapps.revalidation import people_of
 from scriptapps.runtime.options import Visitor
 from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.runtime.viewer import Viewer as Observer
 from scriptapps.scope import Scope
 from scriptapps.shared_sessions import find_shared, scope_key
 from tests.live import Browser, Site, Viewer
@@ -117,6 +120,13 @@ async def test_a_page_hands_out_the_session_that_is_open(home: Browser, away: Br
     assert attributes["scope"] == "user"
     # A page that was told nothing is led there as well.
     assert (await away.open(session="")).session_id == viewer.session_id
+
+
+async def test_staff_see_who_shares_it(site: Site, home: Browser, superuser: User):
+    viewer = await home.open()
+    desk = await site.browser(superuser)
+    response = await sync_to_async(desk.client.get)(f"/admin/scriptapps/scriptsession/{viewer.session_id}/change/")
+    assert "all pages of one person" in response.content.decode()
 
 
 async def test_a_session_of_ones_own_is_not_marked(home: Browser, write):
@@ -332,6 +342,31 @@ async def test_after_the_last_sign_out_nothing_runs_and_the_next_sign_in_finds_i
     again = await (await site.browser(alice)).open()
     assert again.session_id == one.session_id
     assert again.texts()[0] == "n=1 heat=1 user=alice"
+
+
+async def test_who_comes_while_the_last_one_leaves_is_not_taken_for_signed_out(
+    site: Site, home: Browser, away: Browser, monkeypatch
+):
+    one = await home.open()
+    late: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(site.node.access, "_submit", lambda *call: late.append(call))
+    await sign_out(home)
+    assert await one.socket.closed() == SIGNED_OUT
+    two = await away.open(session=one.session_id)
+    [(release, session)] = [call for call in late if call[0] == site.node.release]
+    await sync_to_async(release)(session)
+    assert await two.socket.closed() == CHECK_AGAIN
+    again = await away.open(session=one.session_id)
+    assert again.session_id == one.session_id
+    await add(again)
+
+
+async def test_a_staff_observer_is_none_of_those_who_share(site: Site, home: Browser, staff: User):
+    one = await home.open()
+    session = site.session(one)
+    watching = visitor_of(Identity("key", "b", staff))
+    session.viewers = [*session.viewers, Observer(lambda _: None, lambda *_: None, read_only=True, visitor=watching)]
+    assert watching not in people_of(session)
 
 
 async def test_signing_out_ends_a_browsers_session(site: Site, home: Browser, write):
