@@ -6,6 +6,7 @@ so a page that is wrong here would be wrong there.
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.parse
 import urllib.request
@@ -269,6 +270,24 @@ class HeadlessBrowser:
         if tag is None:
             raise LookupError(f"{path} has no <script-app>.")
         return dict(re.findall(r'([\w-]+)="([^"]*)"', tag.group(1)))
+
+    def upload(self, attributes: dict[str, str], viewer: HeadlessViewer, label: str, name: str, content: bytes) -> str:
+        """Send a file that a file uploader of the viewer's page is to get. Returns what stands for it in the value.
+
+        Raises urllib.error.HTTPError when it is refused.
+        """
+        page = attributes["socket-url"].removesuffix("ws/")
+        address = f"{self.base_url}{page}files/{viewer.welcome.session_id}/{viewer.widget(label).widget_id}/"
+        headers = {
+            "Origin": self.base_url,
+            "Content-Type": "application/octet-stream",
+            "X-Scriptapps-Token": attributes["token"],
+            "X-Scriptapps-Name": urllib.parse.quote(name),
+        }
+        request = urllib.request.Request(address, content, headers, method="POST")
+        with self._opener.open(request, timeout=30) as response:
+            wire: str = json.load(response)["file"]
+            return wire
 
     def cookie_header(self) -> str:
         """What this browser sends as Cookie."""
