@@ -29,6 +29,7 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
+from scriptapps.run_signals import RunSignals
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
@@ -225,6 +226,7 @@ class ServerNode:
             session.moved = True
             session.close(SERVER_STOPS, "server stops")
         self.engine.shut_down(patience)
+        self.run_signals.stop()
         self.rows.stop()
         self.database.shutdown(wait=True, cancel_futures=True)
         with self._lock:
@@ -253,6 +255,8 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
             session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
             keys=scriptapps_settings.STATE_KEYS,
         ),
+        on_run_started=node.run_signals.started,
+        on_run_ended=node.run_signals.ended,
         on_change=node._changed,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 #: Someone asked live sessions to act. sender: ScriptSession.
-#: kwargs: kind ("rerun" | "stop" | "close"), ids (list of session UUIDs whose counter was raised).
+#: kwargs: kind ("rerun" | "stop" | "close" | "notify"), ids (list of UUIDs of sessions that have a new request).
 steering_requested = Signal()
 
 #: Someone asked server processes to drain. sender: ServerProcess. kwargs: names (list of str).
@@ -23,12 +23,20 @@ session_opened = Signal()
 #: kwargs: session_id (str), slug (str), user_id (primary key or None), reason (str).
 session_closed = Signal()
 
-#: A run began. sender: ScriptSession. kwargs: session_id (str), slug (str), user_id, run_id (str).
+#: A run began. sender: ScriptSession.
+#: kwargs: session_id (str), slug (str), user_id, run_id (str), reason (str: why it runs), detail (str: what exactly).
+#: Like the next two, it is sent from a thread of its own, soon after: a receiver holds no run, and may query.
 run_started = Signal()
 
 #: A run ended. sender: ScriptSession.
-#: kwargs: session_id (str), slug (str), user_id, run_id (str), outcome (str), duration_ms (float), error (str).
+#: kwargs: session_id (str), slug (str), user_id, run_id (str), duration_ms (float), error (str),
+#: outcome (str: "completed", "failed", "stopped", "superseded", "deadline", "abandoned", "not_compiled", "refused").
 run_finished = Signal()
+
+#: A run raised an exception; `run_finished` was sent before. sender: ScriptSession.
+#: kwargs: session_id (str), slug (str), user_id, run_id (str), duration_ms (float), error (str), reference (str: the
+#: one that the page and the log have).
+run_failed = Signal()
 
 #: What a person may do has changed or may have: sessions that match ANY of the given keys are looked at again.
 #: sender: the class that caused it, or None.

@@ -15,6 +15,7 @@ from scriptapps.runtime.uploaded_files import FileHost, NoFiles
 if TYPE_CHECKING:
     from scriptapps.runtime.live_session import LiveSession
     from scriptapps.runtime.run_context import RunContext
+    from scriptapps.runtime.run_queue import RerunRequest
 
 
 def _nothing(*_: Any) -> None:
@@ -58,6 +59,10 @@ class RuntimeOptions:
     end_thread: Callable[[], None] = _nothing
     # Supervisor thread: cancel the query that this thread is waiting for.
     cancel_query: Callable[[int], None] = _nothing
+    # Script thread, must be quick: a run begins, for this reason.
+    on_run_started: Callable[[RunContext, RerunRequest], None] = _nothing
+    # Script thread or supervisor thread, must be quick: a run has ended, after so many milliseconds.
+    on_run_ended: Callable[[RunContext, float], None] = _nothing
     # Any thread, must be quick: something that the host shows of the session changed.
     on_change: Callable[[LiveSession], None] = _nothing
     # Script thread: a script raised. Arguments: session, exception, reference.

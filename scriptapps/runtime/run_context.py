@@ -68,6 +68,9 @@ class RunContext:
         self.fragments: tuple[str, ...] | None = None
         self.kept: dict[str, WidgetSpec] = {}
         self.kept_keys: dict[str, str] = {}
+        # (event's name, id of the fragment that listens or ""), and the payloads that this run is for.
+        self.listening: set[tuple[str, str]] = set()
+        self.heard: dict[str, list[Any]] = {}
         self.placed_fragments: set[str] = set()
         self.failed_fragments: set[str] = set()
         self.fragment_calls: dict[tuple[str, str], int] = {}
@@ -77,9 +80,10 @@ class RunContext:
         self.fired: set[str] = set()
         self.seqs: dict[str, int] = {}
         self.reached_end = False
-        # How it ended, a name of the wire's Outcome, and for people; "" before that is known.
-        self.outcome = self.error = ""
-        self.shielded = False
+        # How it ended: a name of the wire's Outcome, for staff, and the log's reference; "" before that is known.
+        self.outcome = self.error = self.reference = ""
+        # The run is not given up for a newer one: for the moment, and to its end.
+        self.shielded = self.must_end = False
         self.in_callbacks = False
         self.main_module = types.ModuleType("__main__")
         self.thread_id = threading.get_ident()
