@@ -3,4 +3,18 @@
 Runs on: any thread. Invariant: importing this package loads nothing else; scripts write `from scriptapps import st`.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 __version__ = "0.1.0"
+LATER = {"send_event": "scriptapps.events", "asend_event": "scriptapps.events", "sessions_of": "scriptapps.visitors"}
+
+
+def __getattr__(name: str) -> Any:
+    """What needs the site's models, loaded when it is first asked for."""
+    if name not in LATER:
+        raise AttributeError(f"module 'scriptapps' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(LATER[name]), name)

@@ -137,7 +137,7 @@ class NodeRequests:
             self._answer(session, notices, Outcome.COMPLETED if session.viewers else Outcome.UNSEEN)
             for row in notices:
                 session.post_toast(toast_message(row.payload["text"], row.payload["icon"]))
-        self._rerun(session, _of(rows, Kind.RERUN))
+        self._rerun(session, [row for row in rows if row.kind in (Kind.RERUN, Kind.EVENT)])
 
     def _rerun(self, session: LiveSession, rows: list[SessionRequest]) -> None:
         for row in rows:
@@ -147,7 +147,13 @@ class NodeRequests:
         fragments: tuple[str, ...] | None = ()
         carried: list[SessionRequest] = []
         for row in rows:
-            problem, wanted = _fragments(session, row.payload)
+            if row.kind == Kind.EVENT:
+                problem, wanted = "", _listeners(session, row.payload["name"])
+            else:
+                problem, wanted = _fragments(session, row.payload)
+            if wanted == ():
+                self._answer(session, [row], Outcome.UNHEARD)
+                continue
             if problem:
                 self._answer(session, [row], Outcome.REFUSED, problem)
                 continue
@@ -203,8 +209,9 @@ class NodeRequests:
                 return False
             self._answer(session, _of(found, Kind.STOP), Outcome.COMPLETED)
             self._answer(session, _of(found, Kind.NOTIFY), Outcome.UNSEEN)
-            for row in _of(found, Kind.RERUN):
-                session.outside.keep(_outside(row))
+            for row in found:
+                if row.kind in (Kind.RERUN, Kind.EVENT):
+                    session.outside.keep(_outside(row))
         return True
 
     def release_wanted(self, ids: list[Any] | None) -> None:
@@ -238,7 +245,17 @@ def _chunks(numbers: list[int]) -> Iterable[list[int]]:
 def _outside(row: SessionRequest) -> OutsideRequest:
     values, state = ({key: Stored(text.encode()) for key, text in row.payload.get(name, {}).items()}
                      for name in ("values", "state"))  # fmt: skip
-    return OutsideRequest(row.pk, values=values, state=state)
+    events = ((row.payload["name"], Stored(row.payload["event"].encode())),) if row.kind == Kind.EVENT else ()
+    return OutsideRequest(row.pk, values=values, state=state, events=events)
+
+
+def _listeners(session: LiveSession, name: str) -> tuple[str, ...] | None:
+    """Ids of the fragments that an event runs again, None for the whole script; empty if nobody listens."""
+    if not session.runs:
+        # A page that has not run yet has not said what it listens for.
+        return None
+    listeners = session.outside.events.listeners(name)
+    return None if "" in listeners else tuple(sorted(listeners))
 
 
 def _fragments(session: LiveSession, payload: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:

@@ -129,6 +129,7 @@ def row_fields(session: LiveSession) -> dict[str, Any]:
         "last_run_ms": session.last_ms,
         "last_outcome": session.last_outcome.lower(),
         "last_error": session.last_error[:200],
+        "listens_to": session.outside.events.names,
         "last_seen": datetime.fromtimestamp(session.last_seen, UTC),
         "beat": timezone.now(),
     }

@@ -59,6 +59,11 @@ class Migration(migrations.Migration):
             name="stop_wanted",
         ),
         migrations.AddField(
+            model_name="scriptsession",
+            name="listens_to",
+            field=models.JSONField(default=list, editable=False, verbose_name="listens to"),
+        ),
+        migrations.AddField(
             model_name="serverprocess",
             name="hint_port",
             field=models.PositiveIntegerField(default=0, editable=False),
@@ -70,7 +75,13 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("rerun", "rerun"), ("stop", "stop"), ("close", "close"), ("notify", "notify")],
+                        choices=[
+                            ("rerun", "rerun"),
+                            ("stop", "stop"),
+                            ("close", "close"),
+                            ("notify", "notify"),
+                            ("event", "event"),
+                        ],
                         max_length=10,
                         verbose_name="request",
                     ),
@@ -95,6 +106,7 @@ class Migration(migrations.Migration):
                             ("not_compiled", "does not compile"),
                             ("deferred", "when it is opened next"),
                             ("unseen", "nobody was looking"),
+                            ("unheard", "nobody listens for it"),
                             ("gone", "the session has ended"),
                         ],
                         max_length=15,

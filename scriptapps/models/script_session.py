@@ -88,6 +88,8 @@ class ScriptSession(SteerableSession, models.Model):
     created = models.DateTimeField(_("created"), default=timezone.now)
     connected_at = models.DateTimeField(_("connected"), null=True, blank=True)
     last_seen = models.DateTimeField(_("last seen"), default=timezone.now)
+    # Names of the events that its page listens for.
+    listens_to = models.JSONField(_("listens to"), default=list, editable=False)
     # The lease: `node` owns the session until `lease_expires` by the database's clock; each owner has its own epoch.
     epoch = models.PositiveBigIntegerField(_("epoch"), default=0, editable=False)
     lease_expires = models.DateTimeField(_("lease expires"), null=True, blank=True, editable=False)

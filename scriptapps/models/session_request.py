@@ -62,6 +62,7 @@ class SessionRequest(models.Model):
         STOP = "stop", _("stop")
         CLOSE = "close", _("close")
         NOTIFY = "notify", _("notify")
+        EVENT = "event", _("event")
 
     class Outcome(models.TextChoices):
         """How it ended. "" is waiting; running: it is part of the stored state, and its run has not ended yet."""
@@ -76,13 +77,15 @@ class SessionRequest(models.Model):
         NOT_COMPILED = "not_compiled", _("does not compile")
         DEFERRED = "deferred", _("when it is opened next")
         UNSEEN = "unseen", _("nobody was looking")
+        UNHEARD = "unheard", _("nobody listens for it")
         GONE = "gone", _("the session has ended")
 
     session = models.ForeignKey(
         "scriptapps.ScriptSession", on_delete=models.CASCADE, related_name="requests", verbose_name=_("script session")
     )
     kind = models.CharField(_("request"), max_length=10, choices=Kind)
-    # By kind: values and state by key (each value as text of the state codec), fragment, run; text, icon; message.
+    # By kind: values and state by key (each value as text of the state codec), fragment, run; text, icon; message;
+    # name and event (its payload, as text of the state codec).
     payload = models.JSONField(default=dict, editable=False)
     trigger = models.CharField(_("by way of"), max_length=20)
     detail = models.CharField(_("who or what"), max_length=200, blank=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scriptapps.errors import NotDurableError
+from scriptapps.runtime.event_inbox import EventInbox
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import OutsideRequest, RerunRequest
 from scriptapps.runtime.state_codec import decode_value
@@ -66,6 +67,7 @@ class Outside:
         self._kept: list[OutsideRequest] = []
         self._unsaved: list[RequestAnswer] = []
 
+        self.events = EventInbox()
         self._begun_in = 0
         self._open: list[_Open] = []
         # Values that no widget has taken over yet, by key, and which of them the state holds.
@@ -132,6 +134,8 @@ class Outside:
         for asked in (*kept, *request.outside):
             opened = _Open(asked.number)
             self._open.append(opened)
+            for name, payload in asked.events:
+                self.events.put(name, decode_value(payload.data) if isinstance(payload, Stored) else payload)
             for given, is_for_widget in ((asked.values, True), (asked.state, False)):
                 for key, value in given.items():
                     if self._offer(opened, key, value, is_for_widget):

@@ -80,10 +80,9 @@ class RunContext:
         self.fired: set[str] = set()
         self.seqs: dict[str, int] = {}
         self.reached_end = False
-        # How it ended: a name of the wire's Outcome, for staff, and the log's reference; "" before that is known.
-        self.outcome = self.error = self.reference = ""
-        # The run is not given up for a newer one: for the moment, and to its end.
-        self.shielded = self.must_end = False
+        # How it ended, a name of the wire's Outcome, and for people; "" before that is known.
+        self.outcome = self.error = ""
+        self.shielded = False
         self.in_callbacks = False
         self.main_module = types.ModuleType("__main__")
         self.thread_id = threading.get_ident()
