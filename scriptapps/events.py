@@ -67,9 +67,7 @@ def _event(name: str, payload: Any) -> Act:
 def _listening(name: str, to: Any) -> Any:
     sessions = ScriptSession.objects.live()
     if isinstance(to, QuerySet) and to.model is ScriptSession:
-        sessions = (
-            to.live() if not to.query.is_sliced else sessions.filter(pk__in=list(to.values_list("pk", flat=True)))
-        )
+        sessions = sessions.filter(pk__in=list(to.values_list("pk", flat=True)))
     elif isinstance(to, AbstractBaseUser):
         sessions = sessions.filter(user_id=to.pk)
     elif to is not None:
