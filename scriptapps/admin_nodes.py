@@ -72,8 +72,7 @@ class ServerProcessAdmin(admin.ModelAdmin):
 
     list_display = (
         "process",
-        "state_badge",
-        "why",
+        "state_and_why",
         "beat_age",
         "people",
         "pool",
@@ -89,7 +88,7 @@ class ServerProcessAdmin(admin.ModelAdmin):
     change_list_template = "scriptapps/admin/processes.html"
     fieldsets = (
         (None, {"fields": ("name", "state_badge", "why", "beat_age")}),
-        (_("Work"), {"fields": ("people", "pool", "abandoned")}),
+        (_("Work"), {"fields": ("people", "viewers", "pool", "abandoned")}),
         (_("Means"), {"fields": ("memory", "threads", "loop_lag")}),
         (_("Process"), {"fields": ("host", "pid", "started", "ended_at", "software", "recycles")}),
         (_("What held it"), {"fields": ("dump_at", "stacks")}),
@@ -194,6 +193,12 @@ class ServerProcessAdmin(admin.ModelAdmin):
         liveness = obj.liveness
         return format_html('<span class="scriptapps-state" data-state="{}">{}</span>', liveness.value, liveness.label)
 
+    @admin.display(description=_("state"))
+    def state_and_why(self, obj: ServerProcess) -> str:
+        """Both in one column."""
+        why = self.why(obj)
+        return self.state_badge(obj) if why == "–" else format_html("{}<br>{}", self.state_badge(obj), why)
+
     @admin.display(description=_("why"))
     def why(self, obj: ServerProcess) -> str:
         """Why it takes nothing, or what became of it."""
@@ -211,14 +216,13 @@ class ServerProcessAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("sessions"), ordering="sessions")
     def people(self, obj: ServerProcess) -> str:
-        """How many sessions, leading to them, and how many viewers."""
+        """How many, leading to them."""
         url = reverse(f"{self.admin_site.name}:scriptapps_scriptsession_changelist", query={"q": obj.name})
-        viewers = ngettext("%d viewer", "%d viewers", obj.viewers) % obj.viewers
-        return format_html('<a href="{}">{}</a>, {}', url, obj.sessions, viewers)
+        return format_html('<a href="{}">{}</a>', url, obj.sessions)
 
-    @admin.display(description=_("script threads"), ordering="runs_now")
+    @admin.display(description=_("runs"), ordering="runs_now")
     def pool(self, obj: ServerProcess) -> str:
-        """How many of them run something, and what waits for one."""
+        """How many script threads of how many run something, and what waits for one."""
         text = f"{obj.runs_now} / {obj.run_workers}"
         more = gettext(" + %d waiting") % obj.runs_waiting if obj.runs_waiting else ""
         lost = gettext(" + %d given up") % obj.abandoned if obj.abandoned else ""

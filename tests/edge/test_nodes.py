@@ -454,7 +454,7 @@ def test_the_list(root, make):
     make("web-2", state="not_ready", reason="memory", reason_text="900 MB resident, above 800 MB")
     make("web-3", beat=3_700)
     [first, second, third] = rows(root)
-    assert first.startswith("web-1:7 ready – 0 s ago 12 , 9 viewers 3 / 8 + 2 waiting + 1 given up 31 190")
+    assert first.startswith("web-1:7 ready 0 s ago 12 3 / 8 + 2 waiting + 1 given up 31 190")
     assert first.endswith("4 ms scriptapps 0.1.0, Django 5.2.1, Python 3.13.1, uvicorn 0.35.0")
     assert second.startswith("web-2:7 not ready memory: 900 MB resident, above 800 MB")
     assert third.startswith("web-3:7 gone went silent 1 h ago")
@@ -543,6 +543,7 @@ def test_where_nobody_takes_over_the_question_says_so(root, make):
     text = shown(root.get(f"{LIST}{process.pk}/drain/"))
     assert "Nobody takes over: no other server process is ready." in text
     assert "it stays drained until somebody starts it again" in text
+    assert "web-1:7: no session lives there." in text
 
 
 def test_what_does_not_live_is_not_drained(root, make):
