@@ -29,7 +29,6 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
-from scriptapps.run_signals import RunSignals
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession

@@ -19,6 +19,6 @@ def on_event(name: str) -> list[Any]:
     """
     run = get_run()
     run.check()
-    if not isinstance(name, str) or not 0 < len(name) <= 100:
-        raise ScriptApiError(f"An event's name is a text of 1 to 100 characters, not {name!r}.")
+    if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
+        raise ScriptApiError(f"An event's name is a text of 1 to 100 printable characters, not {name!r}.")
     return run.session.outside.events.take(run, name)

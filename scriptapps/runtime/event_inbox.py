@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scriptapps.runtime.fragments import current_fragment_id
+from scriptapps.runtime.schedules import PREFIX
 
 if TYPE_CHECKING:
     from scriptapps.runtime.run_context import RunContext
@@ -24,8 +25,13 @@ class EventInbox:
 
     @property
     def names(self) -> list[str]:
-        """The names that the page listens for."""
-        return sorted(self._listening)
+        """The names that the page listens for, without the times of its schedules."""
+        return sorted(name for name in self._listening if not name.startswith(PREFIX))
+
+    @property
+    def schedules(self) -> list[str]:
+        """The cron expressions at whose times the page runs."""
+        return sorted(name.removeprefix(PREFIX) for name in self._listening if name.startswith(PREFIX))
 
     def listeners(self, name: str) -> frozenset[str]:
         """Ids of the fragments that listen, "" for the whole script; empty if nobody does."""

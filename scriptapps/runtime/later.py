@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scriptapps.runtime.lifecycle import LifecycleState
-from scriptapps.runtime.run_queue import RerunRequest, RunQueue
+from scriptapps.runtime.run_queue import OutsideRequest, RerunRequest, RunQueue
+from scriptapps.runtime.schedules import PREFIX, seconds_until_next
 
 if TYPE_CHECKING:
     from scriptapps.runtime.bound import BackgroundThread
@@ -59,6 +60,32 @@ class Later:
                 timers.after(
                     fragment.every, self._session, name, partial(self._every, fragment.fragment_id, fragment.name)
                 )
+
+        for expression in self._session.outside.events.schedules:
+            name = PREFIX + expression
+            if not timers.waits(self._session, name):
+                seconds = seconds_until_next(expression, self._session.options.now())
+                timers.after(seconds, self._session, name, partial(self._at, expression))
+
+    def _at(self, expression: str) -> None:
+        name = PREFIX + expression
+        listeners = self._session.outside.events.listeners(name)
+        if not listeners:
+            return
+        now = self._session.options.now()
+        fragments = None if "" in listeners else tuple(sorted(listeners))
+        timers = self._session.engine.timers
+        timers.after(seconds_until_next(expression, now), self._session, name, partial(self._at, expression))
+        self.run_when_seen(
+            RerunRequest(
+                "timer",
+                background=True,
+                supersedes=False,
+                fragments=fragments,
+                detail=expression,
+                outside=(OutsideRequest(events=((name, now),)),),
+            )
+        )
 
     def _every(self, fragment_id: str, name: str) -> None:
         self.run_when_seen(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scriptapps.runtime.state_journal import StateChange, StateLimits
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from scriptapps.runtime.live_session import LiveSession
     from scriptapps.runtime.run_context import RunContext
     from scriptapps.runtime.run_queue import RerunRequest
+
+
+def _local_now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def _nothing(*_: Any) -> None:
@@ -55,6 +60,8 @@ class RuntimeOptions:
     state_limits: StateLimits = field(default_factory=StateLimits)
     # Script thread: where uploaded files are.
     files: FileHost = field(default_factory=NoFiles)
+    # Any thread: the time in the host's time zone.
+    now: Callable[[], datetime] = _local_now
     # A thread that the script started with st.background: at its end.
     end_thread: Callable[[], None] = _nothing
     # Supervisor thread: cancel the query that this thread is waiting for.
