@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import lease, script_threads, signals
@@ -29,6 +29,7 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
+from scriptapps.run_signals import RunSignals
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
@@ -246,6 +247,8 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
         before_run=node._before_run,
         after_run=node._after_run,
         cancel_query=script_threads.cancel_query,
+        end_thread=connections.close_all,
+        now=script_threads.now,
         commit=node._commit,
         commit_with=node._commit_with,
         files=node.files,

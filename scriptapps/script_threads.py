@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import connections
+from django.utils import timezone
 
 from scriptapps.runtime.run_context import RunContext
 
@@ -25,6 +28,11 @@ _thread = threading.local()
 
 HEALTH_CHECK_AFTER = 1.0
 """Seconds of rest after which a kept connection is asked whether it still answers."""
+
+
+def now() -> datetime:
+    """The time, in the site's time zone."""
+    return timezone.localtime() if settings.USE_TZ else datetime.now().astimezone()
 
 
 def before_run(run: RunContext) -> None:
