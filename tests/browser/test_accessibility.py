@@ -51,7 +51,8 @@ def violations(page: Page, axe: str, *, without: str = "") -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "address", ["/", "/apps/", "/apps/orders/", "/apps/new_order/", "/apps/counter/", "/embedded/"]
+    "address",
+    ["/", "/apps/", "/apps/orders/", "/apps/new_order/", "/apps/counter/", "/apps/shopping_list/", "/embedded/"],
 )
 def test_pages_have_no_violations(visit: Visit, axe: str, address: str, scheme: str) -> None:
     page = visit("alice", color_scheme=scheme).tab(address)
