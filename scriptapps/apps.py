@@ -23,11 +23,13 @@ class ScriptAppsConfig(AppConfig):
         from scriptapps.checks import register_checks
         from scriptapps.receivers import connect_receivers
         from scriptapps.state_types import register_state_types
+        from scriptapps.table_watch import connect_table_watch
         from scriptapps.tables import register_tables
 
         register_checks()
         connect_receivers()
         register_tables()
         register_state_types()
+        connect_table_watch()
         watcher.connect()
         hints.connect()

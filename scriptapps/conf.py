@@ -148,6 +148,9 @@ OPTIONS: dict[str, Option] = {
     "STALL_SECONDS": _number(30, 1, 3_600),
     "MEMORY_WATERMARK_MB": Option(None, (int, float, type(None)), 1, 16_777_216),
     "LOGIN_URL": Option(None, (str, type(None))),
+    "WATCH_TABLES": _switch(True),
+    "UNWATCHED_TABLES": Option([], (list, tuple), check=_check_strings),
+    "LISTEN_DATABASES": Option([], (list, tuple), check=_check_strings),
 }
 DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}
 
@@ -189,6 +192,9 @@ class ScriptAppsSettings:
     FRAME_ANCESTORS: list[str]
     SEND_CSP: bool | None
     LOGIN_URL: str
+    WATCH_TABLES: bool
+    UNWATCHED_TABLES: list[str]
+    LISTEN_DATABASES: list[str]
 
     def __getattr__(self, name: str) -> Any:
         if name not in OPTIONS:

@@ -39,6 +39,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
 from scriptapps.stored_files import StoredFiles
+from scriptapps.table_events import TableEvents
 
 logger = logging.getLogger("scriptapps.node")
 
@@ -62,6 +63,8 @@ class ServerNode:
         self.store = get_state_store()
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.files = StoredFiles(self.database)
+        self.tables = TableEvents(self)
+        self.run_signals = RunSignals()
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
         self.rows = RowWriter(self)
@@ -72,6 +75,7 @@ class ServerNode:
         install_roots(registry.roots())
         self.rows.start()
         self.access.start()
+        self.tables.start()
         self.beat.start()
         self.watchdog.start()
 
@@ -101,6 +105,10 @@ class ServerNode:
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
         self.access.before_run(run.session)
+
+    def _after_run(self, run: RunContext, broken_off: bool) -> None:
+        script_threads.after_run(run, broken_off)
+        self.tables.run_ended(run)
 
     @property
     def reason_not_ready(self) -> str:
@@ -220,6 +228,7 @@ class ServerNode:
     def _give_up_all(self, patience: float) -> None:
         self.watchdog.stop()
         self.access.stop()
+        self.tables.stop()
         self.beat.stop()
         sessions = self.select()
         for session in sessions:
@@ -251,6 +260,8 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
         now=script_threads.now,
         commit=node._commit,
         commit_with=node._commit_with,
+        watch=node.tables.watch,
+        live=node.tables.live,
         files=node.files,
         state_limits=StateLimits(
             value_bytes=scriptapps_settings.STATE_VALUE_BYTES,

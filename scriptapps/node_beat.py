@@ -90,6 +90,7 @@ class NodeBeat:
         self.requests.look()
         self.requests.release_wanted(None)
         self._tidy()
+        self.node.tables.beat()
         self.bus.renew()
         self._sweep_when_due()
         self.record.write()
@@ -111,6 +112,8 @@ class NodeBeat:
             self.node.access.check_soon()
         elif kind == "drain":
             self.record.heard(ids)
+        elif kind == "tables":
+            self.node.tables.look_soon()
         else:
             logger.warning("A hint of another version of scriptapps is not followed: %s", kind)
 

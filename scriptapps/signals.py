@@ -45,6 +45,10 @@ run_failed = Signal()
 #: revoked (bool: True = these identities are gone, close without asking again; False = ask the policy again).
 access_changed = Signal()
 
+#: Tables were written in this process, and the transaction has been committed. sender: None.
+#: kwargs: tables (frozenset of names), writer (table_watch.Writer: which script session wrote, if one did).
+tables_changed = Signal()
+
 #: The node of this process was made, or is about to end. sender: ServerNode. kwargs: node.
 node_started = Signal()
 node_stopped = Signal()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
-from scriptapps.deltas.library import command
+from scriptapps.deltas.library import command, library
 from scriptapps.runtime.durations import seconds_of
 from scriptapps.runtime.fragments import call_fragment
 from scriptapps.runtime.run_context import get_run
 
 P = ParamSpec("P")
 R = TypeVar("R")
+library.add_kinds("fragment", ("fragment",))
 
 
 @overload
@@ -24,7 +25,7 @@ def fragment(
     *,
     run_every: float | str | timedelta | None = None,
     key: str | None = None,
-    rerun_on: Sequence[Any] = (),
+    rerun_on: Any = (),
     live: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
@@ -35,7 +36,7 @@ def fragment(
     *,
     run_every: float | str | timedelta | None = None,
     key: str | None = None,
-    rerun_on: Sequence[Any] = (),
+    rerun_on: Any = (),
     live: bool = False,
 ) -> Any:
     """Make a function a part of the page that runs again alone: ``@st.fragment``.
@@ -45,8 +46,8 @@ def fragment(
 
     ``run_every``: run it again after so many seconds (a number, a timedelta or a text like "10s", "5m", "1h") while
     somebody looks. ``key``: a name for ``st.rerun(scope=...)`` and for requests from outside; one call per run.
-    ``rerun_on``: models, table names or querysets whose change runs it again. ``live``: run it again when something
-    changes that it read from the database. Raises ScriptApiError for a ``run_every`` that cannot be understood.
+    ``rerun_on``: what ``st.rerun_on`` takes, one or a list; a change runs it again. ``live``: run it again when a table
+    changes that it read. Raises ScriptApiError for a ``run_every`` that cannot be understood.
     """
     every = 0.0 if run_every is None else seconds_of("run_every", run_every)
 
@@ -63,7 +64,7 @@ def fragment(
                 name=name,
                 key=key or "",
                 every=every,
-                rerun_on=tuple(rerun_on),
+                rerun_on=tuple(rerun_on) if isinstance(rerun_on, list | tuple) else (rerun_on,),
                 live=live,
             )
 

@@ -13,6 +13,7 @@ from scriptapps.models.session_request import SessionRequest, SessionRequestQuer
 from scriptapps.models.session_value import SessionValue
 from scriptapps.models.steering import CLOSED_BY_STAFF
 from scriptapps.models.steering_report import SteeringReport
+from scriptapps.models.table_version import TableVersion
 
 __all__ = [
     "BEATS_UNTIL_GONE",
@@ -29,5 +30,6 @@ __all__ = [
     "SessionRequestQuerySet",
     "SessionValue",
     "SteeringReport",
+    "TableVersion",
     "live_since",
 ]

@@ -299,6 +299,7 @@ class LiveSession(DurablePage):
             self.run = run = RunContext(self, self.run_number)
             run.clicks = clicks
             run.seqs = dict(self.inbox.seen)
+            run.reactive = request.reactive
             if request.fragments is not None:
                 self.fragments.limit(run, self.widgets, request.fragments, [*changed, *clicks])
         return run, request, changed

@@ -6,6 +6,7 @@ Runs on: built once per process. Invariant: the runtime reaches its host only th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ def _local_now() -> datetime:
 
 def _nothing(*_: Any) -> None:
     return None
+
+
+def _nothing_noted(*_: Any) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class RuntimeOptions:
     # Script thread: call the function and commit what it wrote, the session's change and its event in one transaction.
     commit_with: Callable[[LiveSession, RunContext, Callable[[], None]], None] | None = None
     state_limits: StateLimits = field(default_factory=StateLimits)
+    # Script thread: run the session, or the fragment that runs, again when one of these models, tables, rows changes.
+    watch: Callable[[RunContext, tuple[Any, ...]], None] = _nothing
+    # Script thread: a block; run it again when something changes that it reads.
+    live: Callable[[RunContext], AbstractContextManager[None]] = _nothing_noted
     # Script thread: where uploaded files are.
     files: FileHost = field(default_factory=NoFiles)
     # Any thread: the time in the host's time zone.

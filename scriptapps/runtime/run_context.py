@@ -49,8 +49,10 @@ class RunContext:
     ``number`` counts the runs of the session, ``run_id`` names the run on the wire. ``registered`` are the widgets
     placed so far by id, ``keys`` the user's keys among them. ``fragments`` are the ids of the only fragments that
     run, None for the whole script; then ``kept`` and ``kept_keys`` are the widgets of the rest of the page.
-    ``report_error`` shows an exception in a block of the page.
+    ``report_error`` shows an exception in a block of the page. ``reactive``: see ``RerunRequest``.
     """
+
+    reactive = False
 
     is_bound = False
 

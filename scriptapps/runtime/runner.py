@@ -272,6 +272,7 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
             "st.rerun",
             chained=True,
             background=execution.request.background,
+            reactive=execution.request.reactive,
             fragments=execution.rerun_fragments,
         )
         if not session.request_rerun(request):

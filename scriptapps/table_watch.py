@@ -1,0 +1,270 @@
+"""Watches every query of every connection for the tables that it reads and writes.
+
+Runs on: the thread that queries, in every process of the site. Invariant: a committed write is announced once per
+transaction and table, after the commit; one that is rolled back, also to a savepoint, is not. A mistake in here never
+reaches the query.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from scriptapps import signals, table_versions
+from scriptapps.conf import scriptapps_settings
+from scriptapps.runtime.run_context import RunContext, current_run
+from scriptapps.sql_tables import NONE, Tables, table_name, tables_of
+
+logger = logging.getLogger("scriptapps.tables")
+
+QUIET = "scriptapps.quiet"
+"""The setting of a PostgreSQL session under which our triggers say nothing."""
+RECENT_SECONDS = 5.0
+"""For so long after an announcement a notification about the same write may still arrive."""
+
+Heard = Callable[[frozenset[str]], None]
+current_reads: ContextVar[Heard | None] = ContextVar("scriptapps_reads", default=None)
+
+
+class Writer(NamedTuple):
+    """Who wrote: a script session, "" for everybody else. ``fragments``: the only ones that ran, None for all of it."""
+
+    session_id: str = ""
+    fragments: frozenset[str] | None = None
+
+
+NOBODY = Writer()
+
+
+@contextmanager
+def noting_reads(heard: Heard) -> Iterator[None]:
+    """Tell ``heard`` the tables of each query that is made in here, before it is made."""
+    token = current_reads.set(heard)
+    try:
+        yield
+    finally:
+        current_reads.reset(token)
+
+
+def connect_table_watch() -> None:
+    """Watch all connections, those that are open and those to come. Called once by the AppConfig."""
+    connection_created.connect(_connection_created, dispatch_uid="scriptapps.table_watch")
+    for connection in connections.all(initialized_only=True):
+        _watch(connection)
+
+
+def _connection_created(sender: Any, connection: Any, **_: Any) -> None:
+    _watch(connection)
+
+
+def _watch(connection: Any) -> None:
+    if not scriptapps_settings.WATCH_TABLES:
+        return
+    watch = next((each for each in connection.execute_wrappers if isinstance(each, ConnectionWatch)), None)
+    if watch is None:
+        watch = ConnectionWatch()
+        # First: who wraps for a while takes the last one away again.
+        connection.execute_wrappers.insert(0, watch)
+    if connection.connection is not None and connection.alias in scriptapps_settings.LISTEN_DATABASES:
+        watch.has_listener = True
+        _by_process[connection.connection.info.backend_pid] = watch
+
+
+# By the number that PostgreSQL's process for a connection has, where we listen to notifications.
+_by_process: weakref.WeakValueDictionary[int, ConnectionWatch] = weakref.WeakValueDictionary()
+
+
+def written_here(process: int, table: str) -> Writer | None:
+    """Who wrote, if it was a connection of this process.
+
+    Raises LookupError when the write has been, or will be, announced by that connection itself.
+    """
+    watch = _by_process.get(process)
+    if watch is None:
+        return None
+    if watch.announces(table):
+        raise LookupError(table)
+    return watch.writer
+
+
+class ConnectionWatch:
+    """The watch of one connection, from its first query on. Used by one thread at a time, as the connection is."""
+
+    def __init__(self) -> None:
+        self.has_listener = False
+        self.writer = NOBODY
+        # What is to be announced if the transaction commits; Django makes a new list whenever some of it is dropped.
+        self._hooks: list[Any] | None = None
+        self._noted: dict[tuple[str, ...], set[str]] = {}
+        self._telling: list[Any] | None = None
+        self._told: set[str] = set()
+        self._recent: dict[str, float] = {}
+
+    def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        """One statement. Django calls this in place of its own execution."""
+        connection = context["connection"]
+        reads, writes = _tables(sql, connection)
+        if reads and (heard := current_reads.get()) is not None:
+            heard(reads)
+        if not writes or not (writes := writes - unwatched()):
+            return execute(sql, params, many, context)
+        run = current_run.get(None)
+        if run is not None and run.reactive:
+            return self._without_echo(connection, writes, lambda: execute(sql, params, many, context))
+        result = execute(sql, params, many, context)
+        self.writer = NOBODY if run is None else Writer(run.session.session_id, _ran(run))
+        writes |= deleted_with(writes, sql)
+        self._recent |= dict.fromkeys(writes, time.monotonic())
+        if connection.in_atomic_block or not connection.get_autocommit():
+            self._note(connection, writes)
+        elif connection.vendor == "sqlite" and "RETURNING" in str(sql).upper():
+            when_closed(context["cursor"], functools.partial(announce, writes, self.writer))
+        else:
+            announce(writes, self.writer)
+        return result
+
+    def _note(self, connection: Any, tables: frozenset[str]) -> None:
+        is_test = table_versions.is_test_transaction(connection)
+        if is_test and not signals.tables_changed.receivers:
+            # Nobody is to be told, and a test may count the hooks.
+            return
+        if is_test or connection.run_on_commit is not self._hooks:
+            self._hooks, self._noted = connection.run_on_commit, {}
+        savepoints = tuple(name for name in connection.savepoint_ids if name)
+        if savepoints in self._noted:
+            self._noted[savepoints] |= tables
+            return
+        # One hook for all that ends together.
+        noted = self._noted[savepoints] = set(tables)
+        tell = functools.partial(self._committed, connection, noted, self.writer, once=not is_test)
+        # First: a hook of the site that fails takes away those behind it.
+        connection.run_on_commit.insert(0, (set(connection.savepoint_ids), tell, True))
+
+    def _committed(self, connection: Any, tables: set[str], writer: Writer, *, once: bool) -> None:
+        if connection.run_on_commit is not self._telling:
+            self._telling, self._told = connection.run_on_commit, set()
+        self._recent |= dict.fromkeys(tables, time.monotonic())
+        new = tables - self._told if once else tables
+        self._told |= new
+        if new:
+            announce(frozenset(new), writer)
+
+    def announces(self, table: str) -> bool:
+        """Whether a write to this table waits for its commit, or was announced a moment ago."""
+        is_recent = time.monotonic() - self._recent.get(table, float("-inf")) < RECENT_SECONDS
+        return is_recent or any(table in noted for noted in list(self._noted.values()))
+
+    def _without_echo(self, connection: Any, tables: frozenset[str], execute: Callable[[], Any]) -> Any:
+        """What a run writes that a change of a table caused reruns nothing more, here or in other processes."""
+        self._recent |= dict.fromkeys(tables, time.monotonic())
+        if not self.has_listener or connection.connection is None:
+            return execute()
+        with _quiet(connection):
+            return execute()
+
+
+@contextmanager
+def _quiet(connection: Any) -> Iterator[None]:
+    local = connection.in_atomic_block
+
+    def set_to(value: str) -> None:
+        # Not through Django: this is no query of the site.
+        connection.connection.execute("SELECT set_config(%s, %s, %s)", [QUIET, value, local])
+
+    set_to("1")
+    try:
+        yield
+    finally:
+        if not local:
+            set_to("")
+
+
+def when_closed(cursor: Any, act: Callable[[], None]) -> None:
+    """Call it when the cursor is closed or dropped: only then has SQLite committed a statement that returns rows."""
+    # Wherever the cursor is dropped, and once.
+    finalizer = weakref.finalize(cursor, act)
+    close = cursor.close
+
+    def close_and_act() -> None:
+        close()
+        finalizer()
+
+    cursor.close = close_and_act
+
+
+def announce(tables: frozenset[str], writer: Writer = NOBODY) -> None:
+    """These tables have changed: tell this process, and the others if one of them watches."""
+    try:
+        signals.tables_changed.send_robust(sender=None, tables=tables, writer=writer)
+        table_versions.tell_others(tables)
+    except Exception:
+        logger.exception("A change of %s was not announced", ", ".join(sorted(tables)))
+
+
+def _ran(run: RunContext) -> frozenset[str] | None:
+    return None if run.fragments is None else frozenset([*run.fragments, *run.placed_fragments])
+
+
+def _tables(sql: Any, connection: Any) -> Tables:
+    try:
+        if not isinstance(sql, str):
+            # bytes, or a composition of psycopg's.
+            sql = sql.decode() if isinstance(sql, bytes) else sql.as_string(connection.connection)
+        return tables_of(sql, connection.vendor)
+    except Exception:
+        logger.exception("A statement's tables were not understood; nobody is told what it changes")
+        return NONE
+
+
+# -- which tables ------------------------------------------------------------------------------------------------------
+
+
+def unwatched() -> frozenset[str]:
+    """Tables whose changes rerun nothing: those of this app, of sign-ins and of the admin's log, and named ones."""
+    return _own_tables() | {table_name(name) for name in scriptapps_settings.UNWATCHED_TABLES}
+
+
+@functools.cache
+def _own_tables() -> frozenset[str]:
+    models: list[Any] = list(apps.get_app_config("scriptapps").get_models(include_auto_created=True))
+    for label, name in (("sessions", "session"), ("admin", "logentry")):
+        if apps.is_installed(f"django.contrib.{label}"):
+            models.append(apps.get_model(label, name))
+    return frozenset(table_name(model._meta.db_table) for model in models)
+
+
+def deleted_with(tables: frozenset[str], sql: Any) -> frozenset[str]:
+    """Tables in which the database itself deletes or changes rows with a DELETE in these, as models declare it."""
+    followers = _followers()
+    if not followers or "DELETE" not in str(sql).upper():
+        return frozenset()
+    found: set[str] = set()
+    waiting = list(tables)
+    while waiting:
+        new = followers.get(waiting.pop(), set()) - found
+        found |= new
+        waiting.extend(new)
+    return frozenset(found)
+
+
+@functools.cache
+def _followers() -> dict[str, set[str]]:
+    """Whose rows follow those of a table: Django's DB_CASCADE, DB_SET_NULL and DB_SET_DEFAULT (Django 6.1)."""
+    found: dict[str, set[str]] = {}
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields:
+            on_delete = getattr(field.remote_field, "on_delete", None)
+            if hasattr(on_delete, "on_delete_sql"):
+                target = table_name(field.related_model._meta.db_table)
+                found.setdefault(target, set()).add(table_name(model._meta.db_table))
+    return found
