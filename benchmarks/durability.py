@@ -1,7 +1,7 @@
-"""Scenario `--durability`: what keeping state costs the person who waits, on against off over the same sockets.
+"""Scenario `--durability`: what keeping state costs, on against off over the same sockets.
 
-Runs on: the harness's event loop. Invariant: on and off take turns every moment, in an order that changes from round to
-round, so that whatever else the machine does hits both.
+Runs on: the harness's event loop. Invariant: whatever else the machine does hits both. For the times, every visitor's
+events are kept and not kept in turn; for the rate, all of them for a moment, in an order that changes.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from statistics import median
 
 from benchmarks.measuring import Plan, open_pages, play_round
 from benchmarks.server import RunningServer
-from benchmarks.visitors import Tally
+from benchmarks.visitors import Door, SliderVisitor, Tally
 
 HEAD = (
-    f"{'visitors':>8} {'pause':>6} │ {'shown':>7} {'done':>7} {'gap':>6} {'commit':>7} {'per s':>6} │ "
-    f"{'shown':>7} {'done':>7} {'per s':>6} │ {'shown':>6} {'done':>6} {'rate':>5}"
+    f"{'visitors':>8} {'pause':>5} │ {'shown':>6} {'done':>6} {'gap':>5} {'commit':>6} │ {'shown':>6} {'done':>6} │ "
+    f"{'shown':>6} {'done':>6} │ {'on':>5} {'cpu':>5} {'off':>5} {'cpu':>5} {'ratio':>5}"
 )
-TITLES = f"{'times in ms':<15} │ {'durability on':<37} │ {'off':<22} │ ratio on to off"
+TITLES = f"{'times in ms':<14} │ {'durability on':<26} │ {'off':<13} │ {'on : off':<13} │ reruns/s without pause"
 
 
 @dataclass(frozen=True)
 class Side:
-    """Medians in milliseconds: until the change arrives, until the end of the run arrives, and between the two."""
+    """Medians in milliseconds: until the change arrives, until the end of the run arrives, and between the two.
+
+    ``per_second`` and ``cpu`` (of the server, for one rerun) are those without pauses.
+    """
 
     shown: float
     done: float
@@ -37,67 +40,88 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Durability on and off. ``commit`` is the median of the commits themselves, as the server measured it.
-
-    The ratios are medians of the rounds' own: on and off of one round follow each other at once.
-    """
+    """Durability on and off. ``commit`` is the median of the commits themselves in milliseconds, seen at the server."""
 
     script: str
     visitors: int
     pause_ms: float
     on: Side
     off: Side
-    commit: float
+    events: int
     commits: int
-    shown_ratio: float
-    done_ratio: float
+    commit: float
     rate_ratio: float
+
+    @property
+    def shown_ratio(self) -> float:
+        """How much later the page shows what changed."""
+        return self.on.shown / self.off.shown
+
+    @property
+    def done_ratio(self) -> float:
+        """How much later a run is finished."""
+        return self.on.done / self.off.done
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return asdict(self)
+        return {**asdict(self), "ratios": {"shown": self.shown_ratio, "done": self.done_ratio, "rate": self.rate_ratio}}
 
     def line(self) -> str:
         """One row of the table."""
         on, off = self.on, self.off
         return (
-            f"{self.visitors:>8} {self.pause_ms:>6.0f} │ {on.shown:>7.2f} {on.done:>7.2f} {on.gap:>6.2f} "
-            f"{self.commit:>7.2f} {on.per_second:>6.0f} │ {off.shown:>7.2f} {off.done:>7.2f} {off.per_second:>6.0f} │ "
-            f"{self.shown_ratio:>5.2f}x {self.done_ratio:>5.2f}x {self.rate_ratio:>5.2f}"
+            f"{self.visitors:>8} {self.pause_ms:>5.0f} │ {on.shown:>6.2f} {on.done:>6.2f} {on.gap:>5.2f} "
+            f"{self.commit:>6.2f} │ {off.shown:>6.2f} {off.done:>6.2f} │ {self.shown_ratio:>5.2f}x "
+            f"{self.done_ratio:>5.2f}x │ {on.per_second:>5.0f} {on.cpu:>5.2f} {off.per_second:>5.0f} {off.cpu:>5.2f} "
+            f"{self.rate_ratio:>5.2f}"
         )
+
+
+class AlternatingVisitor(SliderVisitor):
+    """Keeps apart what was kept and what was not: event 1 is kept, event 2 is not, and so on."""
+
+    def __init__(self, door: Door, pause: float = 0.0) -> None:
+        super().__init__(door, pause)
+        self.sides: tuple[Tally, Tally] | None = None
+
+    def send_next(self) -> None:
+        if self.sides is not None:
+            self.tally = self.sides[(self.seq + 1) % 2]
+        super().send_next()
 
 
 async def compare(server: RunningServer, script: str, visitors: int, plan: Plan, pause: float) -> Comparison:
     """Open the page ``visitors`` times and let on and off take turns. Raises ConnectionError, LookupError."""
-    movers = await open_pages(server, script, visitors, plan, pause)
-    sides: dict[str, list[Tally]] = {"on": [], "off": []}
-    commits: list[tuple[int, float]] = []
+    await _switch(server, "on")
+    movers = await open_pages(server, script, visitors, plan, AlternatingVisitor)
+    rates: dict[str, list[Tally]] = {"on": [], "off": []}
     for number in range(plan.rounds):
         for position in ("on", "off") if number % 2 else ("off", "on"):
             await _switch(server, position)
-            sides[position].append(await play_round(server, movers, plan.seconds, plan.warm_up))
-            if position == "on":
-                commits.append(await _switch(server, position))
-    await _switch(server, "on")
+            rates[position].append(await play_round(server, movers, plan.seconds, plan.warm_up))
+    await _switch(server, "turns")
+    off, on = Tally(), Tally()
+    for mover in movers:
+        mover.sides, mover.pause = (off, on), pause
+    await play_round(server, movers, 2 * plan.seconds * plan.rounds, 0.0)
+    commits, commit = await _switch(server, "on")
     for mover in movers:
         mover.socket.close()
-    pairs = list(zip(sides["on"], sides["off"], strict=True))
     return Comparison(
         script=script,
         visitors=visitors,
         pause_ms=1000 * pause,
-        on=_side(sides["on"]),
-        off=_side(sides["off"]),
-        commit=median(milliseconds for _, milliseconds in commits),
-        commits=sum(count for count, _ in commits),
-        shown_ratio=median(median(on.shown) / median(off.shown) for on, off in pairs),
-        done_ratio=median(median(on.latencies) / median(off.latencies) for on, off in pairs),
-        rate_ratio=median(on.per_second / off.per_second for on, off in pairs),
+        on=_side(on, rates["on"]),
+        off=_side(off, rates["off"]),
+        events=len(on.latencies),
+        commits=commits,
+        commit=commit,
+        rate_ratio=median(on.per_second / off.per_second for on, off in zip(rates["on"], rates["off"], strict=True)),
     )
 
 
 async def _switch(server: RunningServer, position: str) -> tuple[int, float]:
-    """Turn it on or off. Returns number and median milliseconds of the commits since the last call."""
+    """Turn it. Returns number and median milliseconds of the commits since the last call."""
 
     def ask() -> tuple[int, float]:
         with urllib.request.urlopen(f"{server.url}/durability/{position}/") as answer:
@@ -107,11 +131,11 @@ async def _switch(server: RunningServer, position: str) -> tuple[int, float]:
     return await asyncio.to_thread(ask)
 
 
-def _side(tallies: Sequence[Tally]) -> Side:
+def _side(mixed: Tally, rates: Sequence[Tally]) -> Side:
     return Side(
-        shown=1000 * median(median(tally.shown) for tally in tallies),
-        done=1000 * median(median(tally.latencies) for tally in tallies),
-        gap=1000 * median(median(tally.gaps) for tally in tallies),
-        per_second=median(tally.per_second for tally in tallies),
-        cpu=1000 * median(tally.cpu_seconds for tally in tallies),
+        shown=1000 * median(mixed.shown),
+        done=1000 * median(mixed.latencies),
+        gap=1000 * median(mixed.gaps),
+        per_second=median(tally.per_second for tally in rates),
+        cpu=1000 * median(tally.cpu_seconds for tally in rates),
     )

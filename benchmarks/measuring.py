@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
+from typing import TypeVar
 
 from benchmarks.server import RunningServer
 from benchmarks.visitors import EchoVisitor, SliderVisitor, Tally, Visitor, page_door
 from scriptapps.testing import HeadlessBrowser
 
+AnySlider = TypeVar("AnySlider", bound=SliderVisitor)
 OPENING_AT_ONCE = 10
 """Sockets that are opened side by side."""
 
@@ -83,7 +85,7 @@ class Result:
 async def measure(server: RunningServer, script: str, visitors: int, plan: Plan) -> Result:
     """Open the page ``visitors`` times and let script and floor take turns. Raises ConnectionError, LookupError."""
     host = server.url.removeprefix("http://")
-    movers = await open_pages(server, script, visitors, plan)
+    movers = await open_pages(server, script, visitors, plan, SliderVisitor)
     trial = await play_round(server, movers, min(plan.seconds, 0.5), 0.0)
     answer_bytes = round(trial.bytes / trial.messages)
     echoes = [EchoVisitor(host, answer_bytes, movers[0].widget_id) for _ in range(visitors)]
@@ -98,13 +100,13 @@ async def measure(server: RunningServer, script: str, visitors: int, plan: Plan)
 
 
 async def open_pages(
-    server: RunningServer, script: str, visitors: int, plan: Plan, pause: float = 0.0
-) -> list[SliderVisitor]:
+    server: RunningServer, script: str, visitors: int, plan: Plan, kind: type[AnySlider]
+) -> list[AnySlider]:
     """Open the script's page ``visitors`` times, by ``plan.people`` people. Raises ConnectionError, LookupError."""
     host = server.url.removeprefix("http://")
     people = await asyncio.to_thread(_sign_in, server.url, script, min(visitors, plan.people))
     doors = [page_door(host, attributes, cookie) for attributes, cookie in people]
-    movers = [SliderVisitor(doors[number % len(doors)], pause) for number in range(visitors)]
+    movers = [kind(doors[number % len(doors)]) for number in range(visitors)]
     await enter(movers)
     return movers
 

@@ -22,6 +22,8 @@ class Inbox:
     def __init__(self) -> None:
         self.seen: dict[str, int] = {}
         self.acked: dict[str, int] = {}
+        # Up to these numbers everything is finished as soon as nothing runs or waits.
+        self.idle: dict[str, int] = {}
         self.is_holding = False
         self._held: list[Callable[[], None]] = []
 

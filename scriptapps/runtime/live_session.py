@@ -178,8 +178,9 @@ class LiveSession(DurablePage):
     def acknowledge_idle(self) -> None:
         """Events that cause no run are finished as soon as nothing runs."""
         with self._lock:
-            waiting = self.widgets.incoming or self.widgets.clicks or self.is_unsaved
+            waiting = self.widgets.incoming or self.widgets.clicks or self.is_unsaved or self.journal.waits_since
             if waiting or self.state_of_life is not LifecycleState.IDLE:
+                self.inbox.idle = dict(self.inbox.seen)
                 return
             self.inbox.finish(self.inbox.seen)
         self.broadcast(urgent=True)
@@ -299,6 +300,7 @@ class LiveSession(DurablePage):
             self.run = run = RunContext(self, self.run_number)
             run.clicks = clicks
             run.seqs = dict(self.inbox.seen)
+            run.shielded = run.must_end = self.journal.is_overdue
             run.reactive = request.reactive
             if request.fragments is not None:
                 self.fragments.limit(run, self.widgets, request.fragments, [*changed, *clicks])
@@ -324,7 +326,7 @@ class LiveSession(DurablePage):
     def unshield(self, run: RunContext) -> None:
         """The run may be given up again, unless it handles a click."""
         with self._lock:
-            run.shielded = bool(run.fired)
+            run.shielded = run.must_end or bool(run.fired)
             waiting = self.queue.pending
             if not run.shielded and waiting is not None and waiting.supersedes and self._is_outdated_locked(run):
                 self.signal.stop("SUPERSEDED")
@@ -342,12 +344,16 @@ class LiveSession(DurablePage):
             self.run = None
             self.runs += 1
             self.last_ms, self.last_outcome = milliseconds, outcome
-            self.is_unsaved = not ack and outcome != "SUPERSEDED"
+            self.is_unsaved = not ack
+            # What earlier runs left to this one is not stored if this one was given up.
+            ack = ack and self.journal.waits_since is None
             if ack and outcome != "SUPERSEDED":
                 self.outside.run_over(run, outcome)
             if ack:
                 self.inbox.finish(self.widgets.handled_seqs(run.seqs))
             more = self.queue.pending is not None or bool(run.clicks and self.widgets.clicks)
+            if ack and not more:
+                self.inbox.finish(self.widgets.handled_seqs(self.inbox.idle))
             if self.state_of_life is not LifecycleState.CLOSED:
                 event = LifecycleEvent.FINISH_AND_REQUEST if more else LifecycleEvent.FINISH
                 self.state_of_life = next_state(self.state_of_life, event)

@@ -2,7 +2,7 @@
 
 Runs on: filled by any thread under the page tree's lock, drained by the viewer's event loop. Invariant: it holds which
 nodes are dirty, never a history of updates, so its size is bounded by the page; at most ``WINDOW_BATCHES`` batches or
-``WINDOW_BYTES`` bytes are on the way unacknowledged.
+``WINDOW_BYTES`` bytes are on the way unacknowledged, and after each of them one message that changes nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Outbox:
         self._has_message = False
         self._snapshot: schema.Snapshot | None = None
         self._batch = 0
+        # The message before only told something and had no number; so this one gets one.
+        self._owes_number = True
         # Number, size and time of sending of each batch that is not acknowledged.
         self._in_flight: deque[tuple[int, int, float]] = deque()
         self._bytes_in_flight = 0
@@ -122,6 +124,14 @@ class Outbox:
         with self.tree.lock:
             return self._in_flight[0][2] if self._in_flight else None
 
+    def hurry(self) -> bool:
+        """Whether there are changes; they leave now, not together with what comes next."""
+        with self.tree.lock:
+            if self._has_changes():
+                self._arm(0.0)
+                return True
+            return False
+
     def expect(self) -> bool:
         """A change is likely in a moment. True: the caller, who is the event loop, is to drain in ``TICK_SECONDS``.
 
@@ -146,20 +156,29 @@ class Outbox:
             acked, seen = seqs()
             if not self._has_work():
                 return None
+            # What only tells how a run ended follows its changes; acknowledging those is enough.
+            is_numbered = self._owes_number or self._has_changes()
+            self._owes_number = not is_numbered
             message = self._compose(acked, seen)
+            if is_numbered:
+                self._batch += 1
+                message.batch = self._batch
             data: bytes = message.SerializeToString()
-            self._in_flight.append((self._batch, len(data), time.monotonic()))
-            self._bytes_in_flight += len(data)
+            if is_numbered:
+                self._in_flight.append((self._batch, len(data), time.monotonic()))
+                self._bytes_in_flight += len(data)
             self._armed = None
             return data
 
+    def _has_changes(self) -> bool:
+        return bool(self._snapshot or self._dirty or self._inserted or self._removed)
+
     def _has_work(self) -> bool:
-        return bool(self._has_message or self._snapshot or self._dirty or self._inserted or self._removed)
+        return self._has_message or self._has_changes()
 
     def _compose(self, acked: int, seen: int) -> schema.ServerMessage:
         message, self._message, self._has_message = self._message, schema.ServerMessage(), False
-        self._batch += 1
-        message.batch, message.acked_seq, message.seen_seq = self._batch, acked, seen
+        message.acked_seq, message.seen_seq = acked, seen
         if self._snapshot is not None:
             message.snapshot.CopyFrom(self._snapshot)
             self._snapshot = None

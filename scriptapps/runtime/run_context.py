@@ -89,6 +89,8 @@ class RunContext:
         self.main_module = types.ModuleType("__main__")
         self.thread_id = threading.get_ident()
         self.dead = False
+        # Shielded to its end.
+        self.must_end = False
         self._user: Any = None
         self._user_loaded = False
 

@@ -33,7 +33,7 @@ from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.run_context import RunContext, current_run
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.run_queue import RerunRequest
-from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
+from scriptapps.runtime.signal import REAL_SLEEP, SIGNAL_NAME, current_signal
 from scriptapps.runtime.state_journal import StateChange
 
 logger = logging.getLogger("scriptapps.runs")
@@ -41,6 +41,8 @@ logger = logging.getLogger("scriptapps.runs")
 KEEP_OLD = frozenset({"SUPERSEDED", "STOPPED", "DEADLINE", "ABANDONED", "NOT_COMPILED", "REFUSED"})
 """Outcomes after which elements that the run did not reach stay on the page."""
 
+HAND_OVER_SECONDS = 0.0001
+"""The event loop gets the interpreter for a moment, or preparing the commit would go before sending."""
 NOT_SAVED = "The state of this page could not be saved; it lives on in this process only."
 
 MESSAGES = {
@@ -77,11 +79,11 @@ class _Execution:
         self.outcome = "COMPLETED"
         self.message = ""
         self.wants_rerun = False
+        self.started = time.perf_counter()
         self.rerun_fragments: tuple[str, ...] | None = None
         run.report_error = self._failed
 
     def run_all(self) -> bool:
-        started = time.perf_counter()
         self.session.broadcast(run_started=schema.RunStarted(run_id=self.run.run_id))
         self.session.options.on_change(self.session)
         current_run.set(self.run)
@@ -99,7 +101,7 @@ class _Execution:
         is_saved = self._save()
         if is_saved:
             self.session.files.let_go_of_unused()
-        return finish(self, (time.perf_counter() - started) * 1000, ack=is_saved)
+        return finish(self, (time.perf_counter() - self.started) * 1000, ack=is_saved)
 
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
@@ -216,10 +218,13 @@ class _Execution:
             # One click was handled and an older one may wait for the next run: that run stores both.
             return False
         session.outside.settle(self.run, self.request, "" if self.wants_rerun else self.outcome, self.message)
+        if self._is_left_to_next():
+            return False
         tell_lost(session)
         if session.options.commit is None:
             return True
         change = session.collect_change(self.run)
+        self._show_first()
         if not change:
             return True
         # Changes are under way by their tick if this takes long; if not, they and the run's end are one message.
@@ -235,6 +240,20 @@ class _Execution:
         tell_not_durable(session, change)
         session.committed(change)
         return True
+
+    def _is_left_to_next(self) -> bool:
+        """Whether the next run, which waits already, stores what this one changed: large values change quickly."""
+        session, waiting = self.session, self.session.queue.pending
+        follows = (waiting is not None and not waiting.background) or bool(self.run.clicks and session.widgets.clicks)
+        if not follows or self.outcome != "COMPLETED" or session.outside.is_open or session.options.commit is None:
+            return False
+        return session.journal.puts_off(session.state.stored_values(), time.perf_counter() - self.started)
+
+    def _show_first(self) -> None:
+        """What changed is on its way to the browsers before it is stored."""
+        hurried = [viewer for viewer in self.session.viewers if viewer.outbox.hurry()]
+        if hurried:
+            REAL_SLEEP(HAND_OVER_SECONDS)
 
     def _commit(self, change: StateChange) -> StateChange:
         session = self.session

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ IMMUTABLE = (type(None), bool, int, float, str, bytes)
 MUTABLE: Any = object()
 """Stands for a value that may have changed although it is the same object."""
 MAX_NAME = 255
+LARGE_BYTES = 64 * 1024
+PUT_OFF_SECONDS = 2.0
+"""Changes wait at most about this long for a later run that stores them too."""
 
 
 class Stored:
@@ -69,7 +73,10 @@ class StateLimits:
 
 
 class StateJournal:
-    """Remembers what is stored of one session."""
+    """Remembers what is stored of one session.
+
+    ``waits_since``: when (``time.monotonic()``) the first run began whose changes are left to a later one.
+    """
 
     def __init__(self, limits: StateLimits | None = None) -> None:
         self.limits = limits or StateLimits()
@@ -77,15 +84,44 @@ class StateJournal:
         self._objects: dict[Name, Any] = {}
         self._not_durable: dict[str, str] = {}
         self._seqs: dict[str, int] = {}
+        self._large: set[Name] = set()
+        self.waits_since: float | None = None
 
     def restored(self, values: Mapping[Name, bytes], seqs: Mapping[str, int]) -> None:
         """This is what the store holds."""
         self._digests = {name: (_digest(data), len(data)) for name, data in values.items()}
         self._objects.clear()
+        self._large = {name for name, data in values.items() if _is_large(name, data)}
         self._seqs = dict(seqs)
+
+    def puts_off(self, state: Mapping[str, Any], seconds: float) -> bool:
+        """Whether the run that waits already is to store what this one changed, so that many quick runs write a large
+        value once.
+
+        So it is when a value that was large may have changed, and another run as long as this one (``seconds``) is
+        over before changes have waited for too long.
+        """
+        if not any(self._may_have_changed(name, state.get(name[1])) for name in self._large):
+            return False
+        now = time.monotonic()
+        since = now - seconds if self.waits_since is None else self.waits_since
+        if now + seconds - since > PUT_OFF_SECONDS:
+            return False
+        self.waits_since = since
+        return True
+
+    def _may_have_changed(self, name: Name, value: Any) -> bool:
+        is_the_same = type(value) in IMMUTABLE and self._objects.get(name, MUTABLE) is value
+        return not is_the_same and type(value) is not Stored
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether changes have waited too long: the next run has to reach its end."""
+        return self.waits_since is not None and time.monotonic() - self.waits_since > PUT_OFF_SECONDS
 
     def collect(self, state: Mapping[str, Any], widgets: Mapping[str, Wire], seqs: Mapping[str, int]) -> StateChange:
         """What has to be written so that the store holds these values and event numbers."""
+        self.waits_since = None
         change = StateChange(seqs=dict(seqs), is_whole=not self._digests)
         kept: set[Name] = set()
         for key, value in state.items():
@@ -144,8 +180,10 @@ class StateJournal:
         for name in change.removed:
             self._digests.pop(name, None)
             self._objects.pop(name, None)
+            self._large.discard(name)
         for name, data in change.changed.items():
             self._digests[name] = (_digest(data), len(data))
+            (self._large.add if _is_large(name, data) else self._large.discard)(name)
         self._objects.update(change.objects)
         self._not_durable = change.not_durable
         self._seqs = dict(change.seqs)
@@ -153,6 +191,10 @@ class StateJournal:
     def newly_not_durable(self, change: StateChange) -> dict[str, str]:
         """What became not durable with this change: to be told once."""
         return {key: reason for key, reason in change.not_durable.items() if self._not_durable.get(key) != reason}
+
+
+def _is_large(name: Name, data: bytes) -> bool:
+    return name[0] == STATE and len(data) > LARGE_BYTES
 
 
 def _printable(text: str) -> str:

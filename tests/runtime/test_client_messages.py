@@ -49,6 +49,34 @@ def test_an_event_counts_once(played):
     assert played.session.runs == 3
 
 
+def test_an_event_that_needs_no_run_is_acknowledged_when_the_run_that_goes_on_ends(stage):
+    played = stage("if st.button('Work'):\n    probe.note('in')\n    probe.event('go').wait()").run()
+    played.viewer.click("Work")
+    played.probe.until(lambda: played.probe.notes)
+    send(played, seq=2, set_run_on_save=schema.SetRunOnSave(enabled=True))
+    played.viewer.drain()
+    assert played.viewer.page.acked == 0
+    played.probe.event("go").set()
+    played.until(lambda: played.viewer.page.acked == 2)
+    played.rest()
+    assert played.session.runs == 2
+
+
+def test_it_is_not_acknowledged_while_a_click_before_it_waits(stage):
+    source = "if st.button('Work'):\n    probe.note('in')\n    probe.event(str(len(probe.notes))).wait()"
+    played = stage(source).run()
+    played.viewer.click("Work")
+    played.viewer.click("Work")
+    played.probe.until(lambda: played.probe.notes)
+    send(played, seq=3, set_run_on_save=schema.SetRunOnSave(enabled=True))
+    played.probe.event("1").set()
+    played.probe.until(lambda: len(played.probe.notes) == 2)
+    played.viewer.drain()
+    assert played.viewer.page.acked == 1
+    played.probe.event("2").set()
+    played.until(lambda: played.viewer.page.acked == 3)
+
+
 def test_close_needs_debug(played):
     send(played, close=schema.Close())
     assert played.session.state_of_life == "idle"

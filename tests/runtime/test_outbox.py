@@ -139,3 +139,36 @@ def test_event_numbers_travel_with_every_batch(tree, outbox):
     data = outbox.drain(lambda: (3, 5))
     message = schema.ServerMessage.FromString(data)
     assert (message.acked_seq, message.seen_seq) == (3, 5)
+
+
+def test_what_only_tells_something_after_a_batch_has_no_number_and_needs_no_acknowledgement(tree, outbox):
+    Run(tree).text("a")
+    assert drain(outbox).batch == 1
+    outbox.post(urgent=True, run_finished=schema.RunFinished(run_id="1"))
+    data = outbox.drain(lambda: (3, 5))
+    message = schema.ServerMessage.FromString(data)
+    assert (message.batch, message.acked_seq, message.seen_seq) == (0, 3, 5)
+    outbox.acknowledge(1)
+    assert outbox.waiting_since is None
+    Run(tree).text("b")
+    assert drain(outbox).batch == 2
+
+
+def test_a_viewer_that_does_not_read_gets_no_more_than_one_such_message_for_each_batch(outbox):
+    numbers = []
+    for number in range(3 * WINDOW_BATCHES):
+        outbox.post(run_finished=schema.RunFinished(run_id=str(number)))
+        message = drain(outbox)
+        numbers += [message.batch] if message is not None else []
+    assert numbers == [number for batch in range(1, WINDOW_BATCHES + 1) for number in (batch, 0)][:-1]
+
+
+def test_changes_can_be_hurried_and_nothing_else(tree, outbox, wakes):
+    outbox.post(run_started=schema.RunStarted(run_id="1"))
+    assert not outbox.hurry()
+    assert 0.0 not in wakes
+    Run(tree).text("a")
+    assert outbox.hurry()
+    assert wakes[-1] == 0.0
+    assert len(drain(outbox).deltas) == 1
+    assert not outbox.hurry()
