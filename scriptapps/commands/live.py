@@ -46,4 +46,5 @@ def live(container: Container) -> LiveBlock:
     In a fragment only the fragment runs. What the block reads is what it asks the database for in this run; rows that
     the script kept from before are not seen.
     """
-    return LiveBlock.of(container.add_container("container", schema.Container(gap="small", align="left", vertical_align="top")), get_run())
+    message = schema.Container(gap="small", align="left", vertical_align="top")
+    return LiveBlock.of(container.add_container("container", message), get_run())
