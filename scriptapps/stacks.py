@@ -159,8 +159,8 @@ def _tidy(content: bytes) -> str:
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         ident = int(head[1], 16)
         frames = text[head.end() : following.start() if following else len(text)].rstrip()
-        name = names.get(ident, f"thread 0x{ident:x}")
         in_a_run = RUN in frames
+        name = names.get(ident, "a script thread" if in_a_run else f"thread 0x{ident:x}")
         block = f"{name}{', in a run' if in_a_run else ''} (most recent call first):\n{frames}"
         (running if in_a_run else others).append(block)
     whole = "\n\n".join([*running, *others])

@@ -121,7 +121,7 @@ def ready(server: Server) -> str:
 
 async def counted(person: Person) -> HeadlessViewer:
     """A page on which somebody has clicked once."""
-    viewer = await person.open("")
+    viewer = await person.open()
     await viewer.click(viewer.widget("Add"))
     await viewer.settled()
     assert "count 1" in viewer.texts()
@@ -197,7 +197,7 @@ async def test_a_held_server_is_ended_and_its_row_says_what_held_it(kind, start)
     # The other process of this host has looked into its file.
     await until(lambda: row(server)["reason"] == "held")
     first, _, rest = row(server)["dump"].partition("\n")
-    assert re.fullmatch(r"scriptapps-run-\d+, in a run \(most recent call first\):", first)
+    assert re.fullmatch(r"(scriptapps-run-\d+|a script thread), in a run \(most recent call first\):", first)
     assert "scripts/page.py" in rest.partition("\n\n")[0]
     assert "gone held: a call held its interpreter" in await listed(admin, server)
 
