@@ -136,6 +136,7 @@ OPTIONS: dict[str, Option] = {
     "STATE_SESSION_BYTES": _count(16_000_000, 1_000, 10_000_000_000),
     "UPLOAD_ROOT": Option(None, (str, Path, type(None))),
     "UPLOAD_MAX_BYTES": _count(209_715_200, 1, 1_000_000_000_000),
+    "UPLOAD_PART_BYTES": _count(8_388_608, 65_536, 1_073_741_824),
     "UPLOAD_SESSION_BYTES": _count(1_073_741_824, 1, 1_000_000_000_000_000),
     "UPLOAD_SESSION_FILES": _count(500, 1, 1_000_000),
     "UPLOAD_TOTAL_BYTES": _count(21_474_836_480, 1, 1_000_000_000_000_000_000),
@@ -182,6 +183,7 @@ class ScriptAppsSettings:
     SOCKETS_TOTAL: int
     UPLOAD_ROOT: str | Path | None
     UPLOAD_MAX_BYTES: int
+    UPLOAD_PART_BYTES: int
     UPLOAD_SESSION_BYTES: int
     UPLOAD_SESSION_FILES: int
     UPLOAD_TOTAL_BYTES: int

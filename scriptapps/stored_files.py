@@ -1,6 +1,6 @@
 """Uploaded files in the site's storage, each with its row.
 
-Runs on: request threads (taking one in), script threads (reading), the database executor and the command line.
+Runs on: script threads (reading), the database executor and the command line (deleting).
 Invariant: a row is there before the bytes and goes after them; who reads a file has named the session that has it.
 """
 
@@ -12,17 +12,16 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from django.conf import settings
-from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.db import router, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import UploadedFileGoneError
+from scriptapps.file_parts import open_parts, part_names
 from scriptapps.models import ScriptSession, SessionFile
 from scriptapps.runtime.state_journal import Name
 from scriptapps.runtime.uploaded_files import FileInfo
@@ -32,14 +31,6 @@ logger = logging.getLogger("scriptapps.files")
 STORAGE_ALIAS = "scriptapps"
 CHUNK = 500
 """Rows of one statement: below the variable limit of every database."""
-
-
-class NoRoomError(Exception):
-    """The file is not taken. ``code`` says why: "session_gone", "too_many", "session_full" or "site_full"."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def upload_root() -> Path:
@@ -76,9 +67,14 @@ class StoredFiles:
         """The largest file that is taken."""
         return scriptapps_settings.UPLOAD_MAX_BYTES
 
+    @property
+    def part_bytes(self) -> int:
+        """The largest part of a file that comes by one request."""
+        return scriptapps_settings.UPLOAD_PART_BYTES
+
     def claim(self, session_id: str, file_ids: Sequence[str]) -> dict[str, FileInfo]:
         """What is known of those of these files that are the session's; from now on they are in use."""
-        rows = files_of(session_id).filter(file_id__in=list(file_ids))
+        rows = files_of(session_id).filter(file_id__in=list(file_ids), received=F("size"))
         # First this: a sweep takes only what is not in use, and what it took has no session any more.
         rows.exclude(unused_since=None).update(unused_since=None)
         return {str(row.file_id): info_of(row) for row in rows}
@@ -88,10 +84,7 @@ class StoredFiles:
         row = files_of(session_id).filter(file_id=file_id).first()
         if row is None:
             raise UploadedFileGoneError("This uploaded file was removed.")
-        try:
-            return cast(BinaryIO, file_storage().open(row.path, "rb"))
-        except FileNotFoundError as error:
-            raise UploadedFileGoneError(f"The bytes of {row.name!r} are not in the storage any more.") from error
+        return open_parts(file_storage(), row)
 
     def let_go(self, session_id: str, file_ids: Collection[str]) -> None:
         """Nothing of the session names these files any more: they go."""
@@ -105,64 +98,6 @@ def _delete_soon() -> None:
         delete_ownerless()
     except Exception:
         logger.exception("Uploaded files could not be deleted; the next sweep tries again")
-
-
-# -- taking one in -----------------------------------------------------------------------------------------------------
-
-
-def take_in(session: ScriptSession, widget_id: str, content: File[bytes], name: str, content_type: str) -> SessionFile:
-    """Store a file of this size under a new id. Raises NoRoomError, and whatever the storage raises."""
-    row = _reserve(session, widget_id, content.size, name, content_type)
-    storage = file_storage()
-    try:
-        path = storage.save(row.path, content)
-    except BaseException:
-        SessionFile.objects.filter(pk=row.pk).update(session=None)
-        delete_ownerless()
-        raise
-    if not SessionFile.objects.filter(pk=row.pk).exclude(session=None).update(path=path):
-        # Its session was closed and swept while the bytes were on their way.
-        storage.delete(path)
-        raise NoRoomError("session_gone")
-    return row
-
-
-def _reserve(session: ScriptSession, widget_id: str, size: int, name: str, content_type: str) -> SessionFile:
-    file_id = uuid.uuid4()
-    with transaction.atomic(using=router.db_for_write(SessionFile)):
-        # Writing the session's row first makes uploads of one session take turns here.
-        open_row = ScriptSession.objects.filter(pk=session.pk).exclude(state=ScriptSession.State.CLOSED)
-        if not open_row.update(last_seen=timezone.now()):
-            raise NoRoomError("session_gone")
-        mine = SessionFile.objects.filter(session=session)
-        if mine.count() >= scriptapps_settings.UPLOAD_SESSION_FILES:
-            raise NoRoomError("too_many")
-        if _total(mine) + size > scriptapps_settings.UPLOAD_SESSION_BYTES:
-            raise NoRoomError("session_full")
-        if _total(SessionFile.objects.all()) + size > scriptapps_settings.UPLOAD_TOTAL_BYTES:
-            raise NoRoomError("site_full")
-        return SessionFile.objects.create(
-            session=session,
-            file_id=file_id,
-            widget_id=widget_id,
-            name=name,
-            content_type=content_type,
-            size=size,
-            path=f"{file_id.hex[:2]}/{file_id.hex}",
-        )
-
-
-def _total(rows: QuerySet[SessionFile]) -> int:
-    return rows.aggregate(total=Sum("size"))["total"] or 0
-
-
-def discard(session: ScriptSession, file_id: uuid.UUID) -> bool:
-    """Take away a file that no value of its session names. Returns whether there was one."""
-    unused = SessionFile.objects.filter(session=session, file_id=file_id).exclude(unused_since=None)
-    found = bool(unused.update(session=None))
-    if found:
-        delete_ownerless()
-    return found
 
 
 # -- from one session to the next --------------------------------------------------------------------------------------
@@ -218,7 +153,8 @@ def delete_ownerless(limit: int | None = None) -> tuple[int, int]:
     for row in SessionFile.objects.filter(session=None).order_by("pk")[:limit]:
         if not SessionFile.objects.filter(path=row.path).exclude(session=None).exists():
             try:
-                storage.delete(row.path)
+                for name in part_names(row):
+                    storage.delete(name)
             except Exception:
                 logger.exception(
                     "The bytes of uploaded file %s could not be deleted; the next sweep tries again", row.pk

@@ -11,6 +11,7 @@ import logging
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
@@ -23,16 +24,18 @@ from django.views.decorators.http import require_http_methods
 
 from scriptapps import identity
 from scriptapps.conf import scriptapps_settings
+from scriptapps.file_intake import NoRoomError, OtherPlaceError, begin, discard, go_on, is_complete
 from scriptapps.handshake import Refused, check_origin, resumable_row
 from scriptapps.headers import secure_data
-from scriptapps.models import ScriptSession
+from scriptapps.models import ScriptSession, SessionFile
 from scriptapps.permissions import Decision
 from scriptapps.runtime.uploaded_files import MAX_NAME
-from scriptapps.stored_files import NoRoomError, discard, info_of, take_in
+from scriptapps.stored_files import info_of
 from scriptapps.views import admit
 
 logger = logging.getLogger("scriptapps.files")
 
+Take = Callable[[ScriptSession, TemporaryUploadedFile], SessionFile]
 CHUNK = 65_536
 WIDGET_ID = re.compile(r"[a-z_]+-[0-9a-f]{18}")
 CONTENT_TYPE = re.compile(r"[a-z0-9][\w!#$&^.+-]{0,48}/[a-z0-9][\w!#$&^.+-]{0,49}", re.ASCII | re.IGNORECASE)
@@ -44,6 +47,7 @@ NO_ROOM = {
     "too_many": (429, "This page holds too many files already."),
     "session_full": (413, "This page holds too much already."),
     "site_full": (507, "There is no room for more files."),
+    "wrong_part": (400, "This is not the part that was to come."),
 }
 
 
@@ -62,21 +66,51 @@ class Refusal(Exception):
 @transaction.non_atomic_requests
 @require_http_methods(["POST"])
 def upload(request: HttpRequest, slug: str, session_id: UUID, widget_id: str) -> HttpResponse:
-    """Take one file: the body is its bytes. Answers with what stands for it in the widget's value."""
-    try:
-        session = _session(request, slug, session_id)
+    """Take a file, or the first part of one that has X-Scriptapps-Size bytes: the body is its bytes."""
+
+    def take(session: ScriptSession, body: TemporaryUploadedFile) -> SessionFile:
         if not WIDGET_ID.fullmatch(widget_id):
             raise Refusal(404, "no_widget", "There is no such part of the page.")
+        size = _number(request, "X-Scriptapps-Size", default=body.size)
+        if size > scriptapps_settings.UPLOAD_MAX_BYTES:
+            raise _too_large()
         name = clean_name(request.headers.get("X-Scriptapps-Name", ""))
-        content_type = _content_type(request, name)
-        with TemporaryUploadedFile("upload", content_type, 0, None) as content:
-            _receive(request, content)
-            row = take_in(session, widget_id, content, name, content_type)
+        return begin(session, widget_id, name, _content_type(request, name), size, body)
+
+    return _answer(request, slug, session_id, take)
+
+
+@csrf_exempt
+@transaction.non_atomic_requests
+@require_http_methods(["PATCH", "DELETE"])
+def one_file(request: HttpRequest, slug: str, session_id: UUID, widget_id: str, file_id: UUID) -> HttpResponse:
+    """PATCH: take the part at X-Scriptapps-Offset. DELETE: forget the file unless the script has it."""
+    if request.method == "PATCH":
+        return _answer(
+            request, slug, session_id,
+            lambda session, body: go_on(session, file_id, _number(request, "X-Scriptapps-Offset"), body),
+        )  # fmt: skip
+    try:
+        discard(_session(request, slug, session_id), file_id)
+    except Refusal as refusal:
+        return _refused(refusal)
+    return secure_data(HttpResponse(status=204))
+
+
+def _answer(request: HttpRequest, slug: str, session_id: UUID, take: Take) -> HttpResponse:
+    """201 with what stands for the file in the widget's value, 202 while parts are missing, or why not."""
+    try:
+        session = _session(request, slug, session_id)
+        with TemporaryUploadedFile("upload", "", 0, None) as body:
+            _receive(request, body)
+            row = take(session, body)
     except Refusal as refusal:
         return _refused(refusal)
     except NoRoomError as error:
         status, message = NO_ROOM[error.code]
         return _refused(Refusal(status, error.code, message))
+    except OtherPlaceError as other:
+        return _progress(other.row, 409)
     except UnreadablePostError:
         return _refused(Refusal(400, "incomplete", "The file did not come to its end."))
     except OSError as error:
@@ -84,19 +118,23 @@ def upload(request: HttpRequest, slug: str, session_id: UUID, widget_id: str) ->
             raise
         logger.error("No room to store an uploaded file: %s", error)
         return _refused(Refusal(507, "site_full", NO_ROOM["site_full"][1]))
-    return secure_data(JsonResponse({"file": info_of(row).to_wire()}, status=201))
+    return _progress(row, 201 if is_complete(row) else 202)
 
 
-@csrf_exempt
-@require_http_methods(["DELETE"])
-def take_back(request: HttpRequest, slug: str, session_id: UUID, widget_id: str, file_id: UUID) -> HttpResponse:
-    """Forget a file that is not in use: it was taken off the list before the script got it."""
-    try:
-        session = _session(request, slug, session_id)
-    except Refusal as refusal:
-        return _refused(refusal)
-    discard(session, file_id)
-    return secure_data(HttpResponse(status=204))
+def _progress(row: SessionFile, status: int) -> HttpResponse:
+    document: dict[str, Any] = {"id": str(row.file_id), "received": row.received}
+    if is_complete(row):
+        document["file"] = info_of(row).to_wire()
+    return secure_data(JsonResponse(document, status=status))
+
+
+def _number(request: HttpRequest, header: str, default: int | None = None) -> int:
+    text = request.headers.get(header, "")
+    if not text and default is not None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise Refusal(400, "wrong_part", f"{header} must be a number.")
+    return int(text)
 
 
 def _session(request: HttpRequest, slug: str, session_id: UUID) -> ScriptSession:
@@ -121,15 +159,15 @@ def _session(request: HttpRequest, slug: str, session_id: UUID) -> ScriptSession
 
 def _receive(request: HttpRequest, content: TemporaryUploadedFile) -> None:
     """Write the body to a file of the server, no more of it than is allowed."""
-    limit = scriptapps_settings.UPLOAD_MAX_BYTES
+    limit = min(scriptapps_settings.UPLOAD_PART_BYTES, scriptapps_settings.UPLOAD_MAX_BYTES)
     declared = request.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+        raise _too_large()
     size = 0
     while chunk := request.read(CHUNK):
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large()
         content.write(chunk)
     if declared.isdecimal() and size != int(declared):
         raise Refusal(400, "incomplete", "The file did not come to its end.")
@@ -137,8 +175,9 @@ def _receive(request: HttpRequest, content: TemporaryUploadedFile) -> None:
     content.seek(0)
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, "too_large", f"Files may have at most {limit:,} bytes.")
+def _too_large() -> Refusal:
+    most, part = scriptapps_settings.UPLOAD_MAX_BYTES, scriptapps_settings.UPLOAD_PART_BYTES
+    return Refusal(413, "too_large", f"Files may have at most {most:,} bytes, and come by parts of at most {part:,}.")
 
 
 def _content_type(request: HttpRequest, name: str) -> str:

@@ -19,8 +19,8 @@ urlpatterns = [
     path("<slug:slug>/files/<uuid:session_id>/<slug:widget_id>/", upload_views.upload, name="upload"),
     path(
         "<slug:slug>/files/<uuid:session_id>/<slug:widget_id>/<uuid:file_id>/",
-        upload_views.take_back,
-        name="take_back",
+        upload_views.one_file,
+        name="one_file",
     ),
     path("<slug:slug>/saved/<uuid:snapshot_id>/", views.saved, name="saved"),
     path("<slug:slug>/saved/<uuid:snapshot_id>/data/", views.saved_data, name="saved_data"),

@@ -58,6 +58,7 @@ def file_uploader(
             types=rules.types,
             multiple=rules.multiple,
             max_bytes=rules.max_bytes,
+            part_bytes=files.part_bytes,
         ),
         identity=(label, help, rules.types, rules.multiple, max_upload_size),
         keyed_identity=(rules.types, rules.multiple, max_upload_size),

@@ -23,6 +23,9 @@ class Migration(migrations.Migration):
                 ("content_type", models.CharField(blank=True, max_length=100, verbose_name="content type")),
                 ("size", models.PositiveBigIntegerField(default=0, verbose_name="size in bytes")),
                 ("path", models.CharField(db_index=True, editable=False, max_length=255)),
+                ("part_size", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("received", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("busy_until", models.DateTimeField(editable=False, null=True)),
                 (
                     "created",
                     models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="uploaded"),

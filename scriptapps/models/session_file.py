@@ -1,4 +1,4 @@
-"""An uploaded file of a session; its bytes are in the storage, under ``path``.
+"""An uploaded file of a session; its bytes are in the storage, in parts.
 
 Runs on: request threads, script threads, the database executor. Invariant: there is a row from before the bytes are
 written until after they are deleted, so no stored file is ever without one.
@@ -29,7 +29,12 @@ class SessionFile(models.Model):
     name = models.CharField(_("name"), max_length=255)
     content_type = models.CharField(_("content type"), max_length=100, blank=True)
     size = models.PositiveBigIntegerField(_("size in bytes"), default=0)
+    # Beginning of the names of its parts in the storage, the size of all but the last, and how many bytes are stored.
     path = models.CharField(max_length=255, db_index=True, editable=False)
+    part_size = models.PositiveBigIntegerField(default=0, editable=False)
+    received = models.PositiveBigIntegerField(default=0, editable=False)
+    # Until then somebody is storing the next part.
+    busy_until = models.DateTimeField(null=True, editable=False)
     created = models.DateTimeField(_("uploaded"), default=timezone.now, editable=False)
     # Since when no value of the session names it; none while one does.
     unused_since = models.DateTimeField(null=True, default=timezone.now, db_index=True, editable=False)

@@ -76,6 +76,10 @@ class FileHost(Protocol):
     def max_bytes(self) -> int:
         """The largest file that is taken."""
 
+    @property
+    def part_bytes(self) -> int:
+        """The largest part of a file that comes by one request."""
+
     def claim(self, session_id: str, file_ids: Sequence[str]) -> dict[str, FileInfo]:
         """What is known of those of these files that are the session's; from now on they are in use."""
 
@@ -89,7 +93,7 @@ class FileHost(Protocol):
 class NoFiles:
     """For a host that keeps no files: nobody can have uploaded one."""
 
-    max_bytes = 0
+    max_bytes = part_bytes = 0
 
     def claim(self, session_id: str, file_ids: Sequence[str]) -> dict[str, FileInfo]:
         return {}
@@ -195,6 +199,11 @@ class SessionFiles:
     def max_bytes(self) -> int:
         """The largest file that the host takes."""
         return self._session.options.files.max_bytes
+
+    @property
+    def part_bytes(self) -> int:
+        """The largest part of a file that the host takes at once."""
+        return self._session.options.files.part_bytes
 
     def claim(self, file_ids: Sequence[str]) -> dict[str, FileInfo]:
         """What the host knows of those of these files that are the session's; it is asked once for each."""

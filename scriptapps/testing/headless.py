@@ -276,18 +276,30 @@ class HeadlessBrowser:
 
         Raises urllib.error.HTTPError when it is refused.
         """
+        widget = viewer.widget(label)
         page = attributes["socket-url"].removesuffix("ws/")
-        address = f"{self.base_url}{page}files/{viewer.welcome.session_id}/{viewer.widget(label).widget_id}/"
-        headers = {
-            "Origin": self.base_url,
-            "Content-Type": "application/octet-stream",
-            "X-Scriptapps-Token": attributes["token"],
-            "X-Scriptapps-Name": urllib.parse.quote(name),
-        }
-        request = urllib.request.Request(address, content, headers, method="POST")
+        address = f"{page}files/{viewer.welcome.session_id}/{widget.widget_id}/"
+        step = int(widget.props.part_bytes)
+        headers = {"X-Scriptapps-Name": urllib.parse.quote(name), "X-Scriptapps-Size": str(len(content))}
+        answer = self._send_part("POST", address, attributes, content[:step], headers)
+        while "file" not in answer:
+            place = answer["received"]
+            headers = {"X-Scriptapps-Offset": str(place)}
+            part = content[place : place + step]
+            answer = self._send_part("PATCH", f"{address}{answer['id']}/", attributes, part, headers)
+        wire: str = answer["file"]
+        return wire
+
+    def _send_part(
+        self, method: str, path: str, attributes: dict[str, str], content: bytes, headers: dict[str, str]
+    ) -> dict[str, Any]:
+        proof = {"Origin": self.base_url, "X-Scriptapps-Token": attributes["token"]}
+        kind = {"Content-Type": "application/octet-stream"}
+        address = self.base_url + path
+        request = urllib.request.Request(address, content, {**headers, **proof, **kind}, method=method)
         with self._opener.open(request, timeout=30) as response:
-            wire: str = json.load(response)["file"]
-            return wire
+            answer: dict[str, Any] = json.load(response)
+            return answer
 
     def cookie_header(self) -> str:
         """What this browser sends as Cookie."""

@@ -20,7 +20,7 @@ MAX_BYTES = 209_715_200
 class MemoryFiles:
     """What a node's storage is to a running page. ``contents`` are the bytes by session and file id."""
 
-    max_bytes = MAX_BYTES
+    max_bytes = part_bytes = MAX_BYTES
 
     def __init__(self) -> None:
         self.contents: dict[tuple[str, str], bytes] = {}

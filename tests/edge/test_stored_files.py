@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from scriptapps import stored_files
 from scriptapps.errors import UploadedFileGoneError
+from scriptapps.file_intake import begin, go_on
 from scriptapps.models import ScriptApp, ScriptSession, SessionFile
-from scriptapps.stored_files import StoredFiles, copy_files, delete_forgotten, delete_ownerless, note_unused, take_in
+from scriptapps.stored_files import StoredFiles, copy_files, delete_forgotten, delete_ownerless, note_unused
 from scriptapps.sweep import SweepReport, sweep
 
 pytestmark = pytest.mark.django_db
@@ -58,9 +59,17 @@ def files() -> StoredFiles:
     return StoredFiles(AtOnce())
 
 
-def upload(session: ScriptSession, content: bytes = b"abc", *, unused_for: float | None = None) -> str:
-    """A file of the session, in use unless it has been unused for some seconds. Returns its id."""
-    row = take_in(session, WIDGET, ContentFile(content), "a.csv", "text/csv")
+def upload(
+    session: ScriptSession, content: bytes = b"abc", *, unused_for: float | None = None, part: int | None = None
+) -> str:
+    """A file of the session, in use unless it has been unused for some seconds. Returns its id.
+
+    It comes by parts of this size, or as a whole.
+    """
+    step = part or max(1, len(content))
+    row = begin(session, WIDGET, "a.csv", "text/csv", len(content), ContentFile(content[:step]))
+    for place in range(step, len(content), step):
+        go_on(session, row.file_id, place, ContentFile(content[place : place + step]))
     since = None if unused_for is None else timezone.now() - timedelta(seconds=unused_for)
     SessionFile.objects.filter(pk=row.pk).update(unused_since=since)
     return str(row.file_id)
@@ -104,6 +113,62 @@ def test_a_claimed_file_is_in_use(files, session):
     assert (info.name, info.size, info.content_type) == ("a.csv", 3, "text/csv")
     assert delete_forgotten() == (0, 0)
     assert SessionFile.objects.get().unused_since is None
+
+
+PART = 65_536
+LONG = b"".join(number.to_bytes(4) for number in range(50_001))
+
+
+def test_a_file_of_several_parts_is_read_as_one(files, session, uploads):
+    file_id = upload(session, LONG, part=PART)
+    assert stored(uploads) == 4
+    with files.open(str(session.pk), file_id) as content:
+        assert content.read() == LONG
+        for place in (0, 1, PART - 1, PART, PART + 1, 3 * PART - 2, len(LONG) - 1, len(LONG), len(LONG) + 10):
+            assert content.seek(place) == content.tell() == place
+            assert content.read(5) == LONG[place : place + 5]
+        assert content.seek(-3, 2) == len(LONG) - 3
+        assert content.read() == LONG[-3:]
+        content.seek(PART - 2)
+        assert (content.read(1), content.seek(2, 1), content.read(1)) == (
+            LONG[PART - 2 : PART - 1],
+            PART + 1,
+            LONG[PART + 1 : PART + 2],
+        )
+        with pytest.raises(ValueError, match="negative"):
+            content.seek(-1)
+    files.let_go(str(session.pk), {file_id})
+    assert stored(uploads) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART])
+def test_files_of_every_size(files, session, uploads, size):
+    file_id = upload(session, LONG[:size], part=PART)
+    assert stored(uploads) == max(1, -(-size // PART))
+    with files.open(str(session.pk), file_id) as content:
+        assert content.read() == LONG[:size]
+
+
+def test_a_part_that_somebody_deleted_is_told(files, session, uploads):
+    file_id = upload(session, LONG, part=PART)
+    [second] = uploads.rglob("*.1")
+    with files.open(str(session.pk), file_id) as content:
+        assert content.read(PART) == LONG[:PART]
+        second.unlink()
+        with pytest.raises(UploadedFileGoneError):
+            content.read()
+        second.write_bytes(b"")
+        content.seek(PART)
+        with pytest.raises(UploadedFileGoneError):
+            content.read()
+
+
+def test_a_file_whose_parts_are_not_all_there_is_not_given_to_the_script(files, session, uploads):
+    row = begin(session, WIDGET, "a.csv", "", len(LONG), ContentFile(LONG[:PART]))
+    assert files.claim(str(session.pk), [str(row.file_id)]) == {}
+    SessionFile.objects.update(unused_since=timezone.now() - timedelta(seconds=UNUSED + 60))
+    assert sweep() == SweepReport(files=1, file_bytes=len(LONG))
+    assert stored(uploads) == 0
 
 
 # -- going -------------------------------------------------------------------------------------------------------------

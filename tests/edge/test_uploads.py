@@ -5,21 +5,24 @@ import io
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
-from scriptapps import identity, stored_files, upload_views
+from scriptapps import file_intake, identity, stored_files, upload_views
+from scriptapps.file_intake import begin, discard, go_on
 from scriptapps.models import ScriptSession, SessionFile
 from scriptapps.registry import registry
 from scriptapps.runtime.uploaded_files import FileInfo
-from scriptapps.stored_files import delete_forgotten, discard
+from scriptapps.stored_files import delete_forgotten
 from scriptapps.upload_views import clean_name
 from tests.site.fixtures import NoteTakingNode, ScriptFolder
 
@@ -104,7 +107,7 @@ def test_a_file_is_stored_under_a_name_of_ours(browser, uploads):
     assert row.unused_since is not None
     [file] = stored(uploads)
     assert file.read_bytes() == CONTENT
-    assert file == uploads / row.path
+    assert file == uploads / f"{row.path}.0"
     assert "csv" not in row.path
     assert file.stat().st_mode & 0o077 == 0
 
@@ -130,7 +133,7 @@ def test_the_sites_own_storage_is_used(browser, settings, uploads):
     assert browser.send().status_code == 201
     storage = stored_files.file_storage()
     assert isinstance(storage, InMemoryStorage)
-    with storage.open(SessionFile.objects.get().path) as file:
+    with storage.open(f"{SessionFile.objects.get().path}.0") as file:
         assert file.read() == CONTENT
     assert stored(uploads) == []
 
@@ -167,7 +170,7 @@ def test_names_are_for_people_only(browser, uploads, sent, kept):
     assert FileInfo.from_wire(answer.json()["file"]).name == kept
     [file] = stored(uploads)
     assert file.is_relative_to(uploads)
-    assert file.name == uuid.UUID(FileInfo.from_wire(answer.json()["file"]).file_id).hex
+    assert file.name == uuid.UUID(FileInfo.from_wire(answer.json()["file"]).file_id).hex + ".0"
 
 
 @pytest.mark.parametrize("stem", ["x" * 400, "ü" * 400, "👨" * 400])
@@ -359,14 +362,151 @@ def test_a_session_that_is_swept_while_the_bytes_come(browser, uploads, monkeypa
 def test_the_bytes_are_never_in_memory_as_a_whole(browser, monkeypatch):
     seen = []
 
-    def note(session: Any, widget_id: str, content: Any, name: str, content_type: str) -> SessionFile:
-        seen.append(content.temporary_file_path())
-        return stored_files.take_in(session, widget_id, content, name, content_type)
+    def note(session: Any, widget_id: str, name: str, content_type: str, size: int, first: Any) -> SessionFile:
+        seen.append(first.temporary_file_path())
+        return begin(session, widget_id, name, content_type, size, first)
 
-    monkeypatch.setattr(upload_views, "take_in", note)
+    monkeypatch.setattr(upload_views, "begin", note)
     assert browser.send(b"x" * 300_000).status_code == 201
     assert len(seen) == 1
     assert not Path(seen[0]).exists()
+
+
+# -- by parts ----------------------------------------------------------------------------------------------------------
+
+PART = 65_536
+LONG = bytes(range(256)) * 700
+
+
+def send_part(browser: Browser, file_id: str, place: int, size: int = PART, **headers: str) -> Any:
+    given = browser.headers() | {"X-Scriptapps-Offset": str(place)}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    address, kind = f"{browser.address}{file_id}/", "application/octet-stream"
+    return browser.client.patch(address, LONG[place : place + size], content_type=kind, headers=given)
+
+
+@pytest.fixture
+def begun(browser, settings) -> str:
+    """The id of a file whose first part is there."""
+    limit(settings, UPLOAD_PART_BYTES=PART)
+    answer = browser.send(LONG[:PART], X_Scriptapps_Size=str(len(LONG)))
+    assert answer.status_code == 202
+    assert answer.json().keys() == {"id", "received"}
+    assert answer.json()["received"] == PART
+    return answer.json()["id"]
+
+
+def test_a_large_file_comes_by_parts(browser, begun, uploads):
+    assert send_part(browser, begun, PART).status_code == 202
+    answer = send_part(browser, begun, 2 * PART)
+    assert answer.status_code == 201
+    info = FileInfo.from_wire(answer.json()["file"])
+    assert (info.file_id, info.size) == (begun, len(LONG))
+    assert b"".join(path.read_bytes() for path in sorted(stored(uploads))) == LONG
+
+
+def test_a_part_that_is_sent_twice_counts_once(browser, begun, uploads):
+    # The first answers were lost.
+    for _ in range(2):
+        send_part(browser, begun, PART)
+    answer = send_part(browser, begun, PART)
+    assert (answer.status_code, answer.json()) == (409, {"id": begun, "received": 2 * PART})
+    send_part(browser, begun, 2 * PART)
+    answer = send_part(browser, begun, 2 * PART)
+    assert answer.status_code == 409
+    assert FileInfo.from_wire(answer.json()["file"]).file_id == begun
+    assert b"".join(path.read_bytes() for path in sorted(stored(uploads))) == LONG
+
+
+def test_parts_come_in_order_and_whole(browser, begun, uploads):
+    for place in (0, 2 * PART, PART - 1, 10**17):
+        assert send_part(browser, begun, place).json()["received"] == PART
+    for size in (0, 1, PART - 1):
+        answer = send_part(browser, begun, PART, size)
+        assert (answer.status_code, answer.json()["error"]) == (400, "wrong_part")
+    for text in ("", "-1", "x", "1.5", "٣", "9" * 30):
+        answer = send_part(browser, begun, PART, X_Scriptapps_Offset=text)
+        assert (answer.status_code, answer.json()["error"]) == (400, "wrong_part")
+    assert len(stored(uploads)) == 1
+    assert send_part(browser, begun, PART).status_code == 202
+
+
+def test_while_a_part_is_being_stored_another_request_waits(browser, begun):
+    SessionFile.objects.update(busy_until=timezone.now() + timedelta(seconds=50))
+    answer = send_part(browser, begun, PART)
+    assert (answer.status_code, answer.json()["received"]) == (409, PART)
+    # Whoever stored it is gone.
+    SessionFile.objects.update(busy_until=timezone.now() - timedelta(seconds=1))
+    assert send_part(browser, begun, PART).status_code == 202
+
+
+def test_what_somebody_died_over_is_stored_anew(browser, begun, uploads):
+    row = SessionFile.objects.get()
+    (uploads / f"{row.path}.1").write_bytes(b"half")
+    assert send_part(browser, begun, PART).status_code == 202
+    assert (uploads / f"{row.path}.1").read_bytes() == LONG[PART : 2 * PART]
+
+
+def test_a_storage_that_fails_takes_the_part_at_the_next_attempt(browser, begun, monkeypatch):
+    def fail(storage: Any, name: str, content: Any) -> str:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("django.core.files.storage.FileSystemStorage._save", fail)
+        assert send_part(browser, begun, PART).status_code == 507
+    assert send_part(browser, begun, PART).status_code == 202
+
+
+def test_one_that_another_overtook_does_no_harm(browser, begun, uploads, monkeypatch):
+    whole = FileSystemStorage._save  # type: ignore[attr-defined]
+
+    def overtaken(storage: Any, name: str, content: Any) -> str:
+        saved = whole(storage, name, content)
+        SessionFile.objects.update(received=2 * PART, busy_until=None)
+        return saved
+
+    with monkeypatch.context() as slow:
+        slow.setattr("django.core.files.storage.FileSystemStorage._save", overtaken)
+        assert send_part(browser, begun, PART).json()["received"] == 2 * PART
+    assert send_part(browser, begun, 2 * PART).status_code == 201
+    assert b"".join(path.read_bytes() for path in sorted(stored(uploads))) == LONG
+
+
+def test_a_file_that_was_swept_between_two_parts(browser, begun, uploads):
+    SessionFile.objects.update(session=None)
+    answer = send_part(browser, begun, PART)
+    assert (answer.status_code, answer.json()["error"]) == (409, "session_gone")
+
+
+def test_no_part_without_the_right_to_it(browser, begun, staff, alice):
+    assert send_part(browser, begun, PART, X_Scriptapps_Token="x").status_code == 403
+    assert send_part(browser, begun, PART, Origin="http://evil.example").status_code == 403
+    for other in (browse(user=staff), browse(user=alice)):
+        assert send_part(other, begun, PART).json() == {"error": "session_gone", "message": "This session was closed."}
+        other.session = browser.session
+        assert send_part(other, begun, PART).status_code == 409
+    assert SessionFile.objects.get().received == PART
+
+
+def test_the_whole_counts_from_the_first_part_on(browser, settings):
+    limit(settings, UPLOAD_MAX_BYTES=len(LONG) - 1, UPLOAD_PART_BYTES=PART)
+    assert refused(browser.send(LONG[:PART], X_Scriptapps_Size=str(len(LONG)))) == (413, "too_large")
+    limit(settings, UPLOAD_MAX_BYTES=len(LONG), UPLOAD_SESSION_BYTES=len(LONG) - 1)
+    assert refused(browser.send(LONG[:PART], X_Scriptapps_Size=str(len(LONG)))) == (413, "session_full")
+    limit(settings, UPLOAD_SESSION_BYTES=10**9)
+    assert refused(browser.send(LONG[: PART + 1], X_Scriptapps_Size=str(len(LONG)))) == (413, "too_large")
+
+
+@pytest.mark.parametrize(("first", "size"), [(PART - 1, len(LONG)), (0, 1), (10, 9), (1, 0)])
+def test_first_parts_that_do_not_fit(browser, first, size):
+    assert refused(browser.send(LONG[:first], X_Scriptapps_Size=str(size))) == (400, "wrong_part")
+
+
+def test_part_by_part_without_a_browser(browser, begun):
+    row = go_on(browser.session, uuid.UUID(begun), PART, ContentFile(LONG[PART : 2 * PART]))
+    assert not file_intake.is_complete(row)
+    with pytest.raises(file_intake.OtherPlaceError, match=f"{2 * PART} of {len(LONG)}"):
+        go_on(browser.session, uuid.UUID(begun), PART, ContentFile(LONG[PART : 2 * PART]))
 
 
 # -- taking back -------------------------------------------------------------------------------------------------------
@@ -409,4 +549,4 @@ def test_there_is_no_address_to_fetch_a_file_from(browser):
     file_id = json.loads(browser.send().json()["file"])["id"]
     assert browser.client.get(f"{browser.address}{file_id}/", headers=browser.headers()).status_code == 405
     names = {name for name in get_resolver("scriptapps.urls").reverse_dict if isinstance(name, str)}
-    assert {name for name in names if "file" in name or "upload" in name or "take" in name} == {"upload", "take_back"}
+    assert {name for name in names if "file" in name or "upload" in name} == {"upload", "one_file"}

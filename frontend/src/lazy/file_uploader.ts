@@ -7,7 +7,7 @@ import { html, svg } from "../ui/dom";
 import type { LazyElement, LazyView } from "../ui/view";
 import { FileRow } from "../upload/file_row";
 import { fits, sizeText, t, typesText } from "../upload/file_texts";
-import { takeBack, upload } from "../upload/upload_request";
+import { takeBack, Upload } from "../upload/upload_request";
 
 const AT_ONCE = 3;
 const ARROW =
@@ -72,7 +72,7 @@ class UploaderView {
   }
 
   destroy(): void {
-    for (const row of this.#coming) row.stop?.();
+    for (const row of this.#coming) row.giveUp();
     this.#coming = [];
     this.#tellBusy();
     for (const part of [this.#drop, this.#list, this.#status]) part.remove();
@@ -112,7 +112,7 @@ class UploaderView {
     const { multiple, types, maxBytes } = this.#props;
     const taken = multiple ? files : files.slice(0, 1);
     // What failed before was seen; a single file replaces the one that is on its way.
-    for (const row of this.#coming) if (row.problem || !multiple) row.stop?.();
+    for (const row of this.#coming) if (row.problem || !multiple) row.giveUp();
     this.#coming = multiple ? this.#coming.filter((row) => !row.problem) : [];
     for (const file of taken) {
       const row = new FileRow(file.name, file.size, file);
@@ -131,7 +131,7 @@ class UploaderView {
 
   #goOn(): void {
     const waiting = this.#coming.filter((row) => row.isWaiting);
-    const free = AT_ONCE - this.#coming.filter((row) => row.stop).length;
+    const free = AT_ONCE - this.#coming.filter((row) => row.isUnderWay).length;
     for (const row of waiting.slice(0, Math.max(0, free))) this.#start(row);
     this.#tellBusy();
     const isDone = this.#coming.every((row) => row.wire || row.problem);
@@ -145,23 +145,21 @@ class UploaderView {
   }
 
   #start(row: FileRow): void {
-    const { maxBytes } = this.#props;
-    row.stop = upload(row.file as File, this.#view.files(), {
-      progress: (part) => row.progress(part),
+    const { maxBytes, partBytes } = this.#props;
+    row.upload ??= new Upload(row.file as File, partBytes, () => this.#view.files(), {
+      progress: (part, waiting) => row.progress(part, waiting),
       done: (wire) => {
         row.finish(wire);
         this.#say(t("upload_done", { name: row.name }));
         this.#goOn();
       },
-      failed: (failure) => {
-        row.fail(
-          t(`upload_${failure}`, { size: sizeText(maxBytes) }),
-          failure === "incomplete" || failure === "failed",
-        );
+      failed: (failure, again) => {
+        row.fail(t(`upload_${failure}`, { size: sizeText(maxBytes) }), again);
         this.#say(`${row.name}: ${row.problem}`);
         this.#goOn();
       },
     });
+    row.begin();
   }
 
   #tellBusy(): void {
@@ -174,7 +172,7 @@ class UploaderView {
 
   #remove(row: FileRow): void {
     const place = [...this.#list.children].indexOf(row.element);
-    row.stop?.();
+    row.giveUp();
     this.#coming = this.#coming.filter((other) => other !== row);
     if (row.wire) {
       const { wire } = row;

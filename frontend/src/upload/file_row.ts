@@ -1,6 +1,7 @@
 // One line of the uploader's list: a file that is there, on its way, or was not taken.
 import { html, svg } from "../ui/dom";
 import { sizeText, t } from "./file_texts";
+import type { Upload } from "./upload_request";
 
 const SHEET = "M4 1.75h5L12.25 5v8.25a1 1 0 0 1-1 1H4.75a1 1 0 0 1-1-1V2.75a1 1 0 0 1 1-1ZM9 1.75V5h3.25";
 const CROSS = "m4.25 4.25 7.5 7.5m0-7.5-7.5 7.5";
@@ -11,8 +12,9 @@ export class FileRow {
   /** The text that stands for it in the widget's value; none before it is uploaded. */
   wire: string | undefined;
   problem = "";
-  /** Gives the upload up; there only while it is under way. */
-  stop: (() => void) | undefined;
+  /** How it comes to the server. It is kept after a failure and goes on where it was. */
+  upload: Upload | undefined;
+  isUnderWay = false;
   onRemove = () => {};
   onRetry = () => {};
 
@@ -23,6 +25,7 @@ export class FileRow {
   readonly #cross = html("button", { type: "button", class: "file-remove" }, icon(svg("path", { d: CROSS })));
   #mayRetry = false;
   #part = 0;
+  #isHeldUp = false;
 
   constructor(
     readonly name: string,
@@ -45,32 +48,42 @@ export class FileRow {
   }
 
   get isWaiting(): boolean {
-    return !this.wire && !this.problem && !this.stop;
+    return !this.wire && !this.problem && !this.isUnderWay;
   }
 
-  progress(part: number): void {
+  begin(): void {
+    this.isUnderWay = true;
+    this.upload?.start();
+  }
+
+  progress(part: number, waiting: boolean): void {
     this.#part = part;
+    this.#isHeldUp = waiting;
     this.#drawProgress();
   }
 
   finish(wire: string): void {
-    this.stop = undefined;
+    this.isUnderWay = false;
     this.wire = wire;
   }
 
   fail(problem: string, mayRetry = false): void {
-    this.stop = undefined;
+    this.isUnderWay = false;
     this.problem = problem;
     this.#mayRetry = mayRetry;
   }
 
   again(): void {
     this.problem = "";
-    this.#part = 0;
+  }
+
+  giveUp(): void {
+    this.isUnderWay = false;
+    if (!this.wire) this.upload?.stop();
   }
 
   draw(disabled: boolean): void {
-    const state = this.problem ? "failed" : this.wire ? "done" : this.stop ? "uploading" : "waiting";
+    const state = this.problem ? "failed" : this.wire ? "done" : this.isUnderWay ? "uploading" : "waiting";
     this.element.dataset.state = state;
     this.#icon.setAttribute("d", this.problem ? MARK : SHEET);
     this.#bar.hidden = state !== "uploading" && state !== "waiting";
@@ -86,7 +99,8 @@ export class FileRow {
     const percent = Math.floor(this.#part * 100);
     this.#bar.style.setProperty("--part", `${percent}%`);
     this.#bar.setAttribute("aria-valuenow", String(percent));
-    if (this.stop) this.#detail.textContent = `${sizeText(this.size * this.#part)} / ${sizeText(this.size)}`;
+    const sizes = `${sizeText(this.size * this.#part)} / ${sizeText(this.size)}`;
+    if (this.isUnderWay) this.#detail.textContent = this.#isHeldUp ? t("upload_away") : sizes;
   }
 }
 

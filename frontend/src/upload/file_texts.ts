@@ -4,6 +4,7 @@ import { pageLanguage } from "../ui/format";
 
 /** Every text of the uploader. The page may translate them beside the client's own. */
 export const t = texts({
+  upload_away: "Waiting for the server",
   upload_cancel: "Cancel upload of {name}",
   upload_choose: "Choose file",
   upload_choose_many: "Choose files",

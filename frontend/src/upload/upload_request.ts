@@ -1,4 +1,5 @@
-// One file on its way to the server. XMLHttpRequest, because fetch tells nothing about how much of a body is sent.
+// One file on its way to the server: by parts, so that neither side holds all of it, each sent again until the server
+// has it. XMLHttpRequest, because fetch tells nothing about how much of a body is sent.
 import type { FilesAddress } from "../state/page_state";
 
 export type Failure =
@@ -12,11 +13,19 @@ export type Failure =
   | "too_many";
 
 export interface UploadHandlers {
-  /** From 0 to 1. */
-  progress(part: number): void;
+  /** From 0 to 1; `waiting` while the server does not answer. */
+  progress(part: number, waiting: boolean): void;
   /** With the text that stands for the file in the widget's value. */
   done(wire: string): void;
-  failed(failure: Failure): void;
+  /** `again`: another attempt may help. */
+  failed(failure: Failure, again: boolean): void;
+}
+
+interface Answer {
+  id?: string;
+  received?: number;
+  file?: string;
+  error?: string;
 }
 
 const OF_CODE: Record<string, Failure> = {
@@ -31,24 +40,87 @@ const OF_CODE: Record<string, Failure> = {
   too_many: "too_many",
 };
 const MAX_NAME = 255;
+const AWAY = [0, 502, 503, 504]; // nobody there, or a proxy says so
+const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 8000];
+const TAKEN_PAUSE_MS = 1000; // another request is storing the part that is due
 
-/** Sends a file; returns what gives the upload up. */
-export function upload(file: File, { url, token }: FilesAddress, handlers: UploadHandlers): () => void {
-  const request = new XMLHttpRequest();
-  request.open("POST", url);
-  request.setRequestHeader("Content-Type", "application/octet-stream");
-  request.setRequestHeader("X-Scriptapps-Token", token);
-  request.setRequestHeader("X-Scriptapps-Name", encodeURIComponent(printable(file.name)));
-  if (/^[\x21-\x7e]+$/.test(file.type)) request.setRequestHeader("X-Scriptapps-Type", file.type);
-  request.upload.onprogress = ({ loaded, total }) => handlers.progress(total ? loaded / total : 0);
-  request.onerror = () => handlers.failed("incomplete");
-  request.onload = () => {
-    const wire = request.status === 201 ? answerOf(request).file : undefined;
-    if (typeof wire === "string") handlers.done(wire);
-    else handlers.failed(failureOf(request));
-  };
-  request.send(file);
-  return () => request.abort();
+export class Upload {
+  #id = ""; // of the file at the server, once its first part is there
+  #received = 0;
+  #attempt = 0;
+  #request: XMLHttpRequest | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly file: File,
+    private readonly partBytes: number,
+    private readonly address: () => FilesAddress,
+    private readonly handlers: UploadHandlers,
+  ) {}
+
+  /** Begins, or goes on after a failure with what is not there yet. */
+  start(): void {
+    this.#attempt = 0;
+    this.#send();
+  }
+
+  /** Gives it up; the server forgets what it has. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#request?.abort();
+    if (this.#id) takeBack(this.#id, this.address());
+  }
+
+  #send(): void {
+    const { url, token } = this.address();
+    const request = new XMLHttpRequest();
+    this.#request = request;
+    request.open(this.#id ? "PATCH" : "POST", this.#id ? `${url}${this.#id}/` : url);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("X-Scriptapps-Token", token);
+    if (this.#id) request.setRequestHeader("X-Scriptapps-Offset", String(this.#received));
+    else this.#describe(request);
+    request.upload.onprogress = ({ loaded }) => this.#tell(this.#received + loaded);
+    request.onerror = () => this.#later();
+    request.onload = () => this.#answered(request.status, answerOf(request));
+    request.send(this.file.slice(this.#received, this.#received + this.partBytes));
+  }
+
+  #describe(request: XMLHttpRequest): void {
+    request.setRequestHeader("X-Scriptapps-Size", String(this.file.size));
+    request.setRequestHeader("X-Scriptapps-Name", encodeURIComponent(printable(this.file.name)));
+    if (/^[\x21-\x7e]+$/.test(this.file.type)) request.setRequestHeader("X-Scriptapps-Type", this.file.type);
+  }
+
+  #answered(status: number, { id, received, file, error }: Answer): void {
+    const failure = (error && OF_CODE[error]) || (status === 413 ? "too_large" : "failed");
+    if (file) this.handlers.done(file);
+    else if (id && received !== undefined) this.#goOn(id, received);
+    else if (AWAY.includes(status) || failure === "incomplete") this.#later();
+    else this.handlers.failed(failure, failure === "failed");
+  }
+
+  #goOn(id: string, received: number): void {
+    const isSame = received === this.#received;
+    this.#id = id;
+    this.#received = received;
+    if (isSame) this.#later(TAKEN_PAUSE_MS);
+    else this.start();
+  }
+
+  #later(pause = PAUSES_MS[this.#attempt]): void {
+    this.#attempt++;
+    if (pause === undefined || this.#attempt > PAUSES_MS.length) {
+      this.handlers.failed("incomplete", true);
+    } else {
+      this.handlers.progress(this.#received / (this.file.size || 1), true);
+      this.#timer = setTimeout(() => this.#send(), pause);
+    }
+  }
+
+  #tell(sent: number): void {
+    this.handlers.progress(Math.min(1, sent / (this.file.size || 1)), false);
+  }
 }
 
 /** Tells the server that a file is not wanted any more; it keeps those that the script has. */
@@ -58,18 +130,12 @@ export function takeBack(fileId: string, { url, token }: FilesAddress): void {
   void fetch(`${url}${fileId}/`, { method: "DELETE", headers, keepalive: true }).catch(() => {});
 }
 
-function answerOf(request: XMLHttpRequest): Record<string, unknown> {
+function answerOf(request: XMLHttpRequest): Answer {
   try {
     return JSON.parse(request.responseText);
   } catch {
     return {}; // of a proxy, or of an error page
   }
-}
-
-function failureOf(request: XMLHttpRequest): Failure {
-  const { error } = answerOf(request);
-  if (typeof error === "string" && error in OF_CODE) return OF_CODE[error] ?? "failed";
-  return request.status === 413 ? "too_large" : "failed";
 }
 
 /** A name that can be percent-encoded: without half surrogate pairs, and not too long for a header. */
