@@ -35,6 +35,7 @@ with st.form("claim"):
 st.file_uploader("Locked", disabled=True)
 st.file_uploader("Nameless", label_visibility="collapsed")
 """
+LARGE = 20_000_000  # more than one part, and less than Playwright takes
 CSV = FilePayload(name="march.csv", mimeType="text/csv", buffer=b"a,b\n1,2\n3,4\n")
 
 
@@ -78,15 +79,16 @@ def picture(name: str, size: int = 10) -> FilePayload:
 
 
 class Gate:
-    """Uploads of a page wait here until it is opened."""
+    """Uploads of a page wait here until it is opened: all requests, or those with one method."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, method: str = "") -> None:
         self.waiting: list[Route] = []
+        self.method = method
         self.is_open = False
         page.route("**/files/**", self._take)
 
     def _take(self, route: Route) -> None:
-        if self.is_open:
+        if self.is_open or self.method not in ("", route.request.method):
             route.continue_()
         else:
             self.waiting.append(route)
@@ -135,17 +137,43 @@ def test_it_is_there_after_a_restart_of_the_server(visit: Visit, server: SiteSer
     expect(page.get_by_text("no invoice")).to_be_visible()
 
 
-def test_a_file_that_is_chosen_while_the_server_is_away_can_be_tried_again(visit: Visit, server: SiteServer) -> None:
+def test_a_file_that_is_chosen_while_the_server_is_away_comes_when_it_is_back(visit: Visit, server: SiteServer) -> None:
     alice = visit("alice", fresh=True)
     alice.allowed += GONE
     page = opened(alice)
     server.stop()
     choose(page, "Invoice", CSV)
-    expect(node(page, "Invoice").get_by_role("listitem")).to_contain_text("The upload was interrupted.")
+    expect(node(page, "Invoice").get_by_role("listitem")).to_contain_text("Waiting for the server")
     server.start()
     reconnected(page)
-    page.get_by_role("button", name="Try again: march.csv").click()
-    expect(page.get_by_text("march.csv has 3 lines")).to_be_visible()
+    retry = page.get_by_role("button", name="Try again: march.csv")
+    read = page.get_by_text("march.csv has 3 lines")
+    # On a slow machine the server may have been away for longer than the browser tried.
+    expect(retry.or_(read)).to_be_visible(timeout=40_000)
+    if retry.is_visible():
+        retry.click()
+    expect(read).to_be_visible()
+
+
+def test_a_large_file_goes_on_after_a_restart_in_the_middle(visit: Visit, server: SiteServer) -> None:
+    alice = visit("alice", fresh=True)
+    alice.allowed += GONE
+    page = opened(alice)
+    gate = Gate(page, "PATCH")
+    choose(page, "Receipts", FilePayload(name="large.bin", mimeType="", buffer=bytes(LARGE)))
+    line = node(page, "Receipts").get_by_role("listitem")
+    eventually(page, lambda: bool(gate.waiting), "the second part is on its way")
+    expect(line).to_contain_text("MB / 19 MB")
+    server.stop()
+    expect(page.get_by_text("Reconnecting")).to_be_visible()
+    server.start()
+    gate.open()
+    expect(page.get_by_role("button", name="Remove large.bin")).to_be_visible(timeout=40_000)
+    reconnected(page)
+    assert [request.method for request in alice.requests if "/files/" in request.url].count("POST") == 1
+    page.get_by_role("textbox", name="Note").fill("large")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("large: large.bin")).to_be_visible()
 
 
 def test_what_is_removed_is_gone_for_good(visit: Visit, site: SiteServer) -> None:
@@ -326,7 +354,7 @@ def test_a_name_is_text_whatever_it_holds(visit: Visit) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_has_no_violations(visit: Visit, axe: str, scheme: str) -> None:
     alice = visit("alice", color_scheme=scheme)
-    alice.allowed.append("ERR_FAILED")
+    alice.allowed.append("status of 500")
     page = opened(alice)
     assert violations(page, axe) == ""
     choose(page, "Pictures", picture("a.png"), picture("large.png", 1024 * 1024 + 1))
@@ -336,7 +364,7 @@ def test_it_has_no_violations(visit: Visit, axe: str, scheme: str) -> None:
     choose(page, "Receipts", picture("r1.png"))
     eventually(page, lambda: bool(gate.waiting), "it is on its way")
     assert violations(page, axe) == ""
-    gate.waiting[0].abort()
+    gate.waiting[0].fulfill(status=500)
     expect(page.get_by_role("button", name="Try again: r1.png")).to_be_visible()
     assert violations(page, axe) == ""
 
