@@ -194,6 +194,8 @@ class SessionFiles:
         self._session = session
         # Claimed by this process. The host knows of others that came before it.
         self._in_use: dict[str, FileInfo] = {}
+        # By file id: the key of st.session_state that held it when it was last looked for.
+        self._holders: dict[str, str] = {}
 
     @property
     def max_bytes(self) -> int:
@@ -235,7 +237,14 @@ class SessionFiles:
             del self._in_use[file_id]
 
     def _is_in_state(self, file_id: str) -> bool:
-        return any(_may_hold(value, file_id.encode()) for value in self._session.state.stored_values().values())
+        values = self._session.state.stored_values()
+        # It is mostly where it was the last time, and looking into a value may take a while.
+        holder = self._holders.pop(file_id, "")
+        for key in sorted(values, key=lambda key: key != holder):
+            if _may_hold(values[key], file_id.encode()):
+                self._holders[file_id] = key
+                return True
+        return False
 
 
 def _may_hold(value: Any, file_id: bytes) -> bool:
