@@ -146,29 +146,33 @@ class ThreadEngine:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
-        while True:
-            session = self._take()
-            if session is None:
+        while (session := self._take()) is not None:
+            may_go_on = self._run(session)
+            # A thread that waits for the next one must not keep this one's page in memory.
+            del session
+            if not may_go_on:
                 return
-            guard = RunGuard()
-            with self._condition:
-                self._running[guard] = session
-            try:
-                more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
-            except BaseException:  # a mistake of ours must not cost a thread of the pool
-                logger.exception("The run of session %s broke the runner", session.session_id)
-                more = guard.run is not None and self._rescue(session, guard.run)
-            with self._condition:
-                self._running.pop(guard, None)
-                self._stops.pop(guard, None)
-                if self._closed:
-                    self._condition.notify_all()
-                if guard.broken_off and not guard.abandoned:
-                    self._lose_worker_locked()
-            if more:
-                session.submit()
-            if guard.broken_off or guard.abandoned:
-                return
+
+    def _run(self, session: LiveSession) -> bool:
+        """One run. Returns whether this thread may be used again."""
+        guard = RunGuard()
+        with self._condition:
+            self._running[guard] = session
+        try:
+            more = run_once(session, guard, lambda thread_id: _raise_in(thread_id, None))
+        except BaseException:  # a mistake of ours must not cost a thread of the pool
+            logger.exception("The run of session %s broke the runner", session.session_id)
+            more = guard.run is not None and self._rescue(session, guard.run)
+        with self._condition:
+            self._running.pop(guard, None)
+            self._stops.pop(guard, None)
+            if self._closed:
+                self._condition.notify_all()
+            if guard.broken_off and not guard.abandoned:
+                self._lose_worker_locked()
+        if more:
+            session.submit()
+        return not guard.broken_off and not guard.abandoned
 
     @staticmethod
     def _rescue(session: LiveSession, run: RunContext) -> bool:
