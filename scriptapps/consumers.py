@@ -66,6 +66,7 @@ class ScriptConsumer(AsyncConsumer):
         self.wake = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
         self.ticket: Any = None
+        self.looks: dict[str, asyncio.TimerHandle] = {}
         self.last_heard = time.monotonic()
         self.broken = 0
         self.is_closing = False
@@ -150,6 +151,9 @@ class ScriptConsumer(AsyncConsumer):
             # One that closes the socket itself still has to say so.
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
+        for look in self.looks.values():
+            # They would hold the page for as long as they wait.
+            look.cancel()
         self.pump = None
         if self.session is not None and self.viewer is not None:
             self.session.detach(self.viewer)
@@ -349,7 +353,7 @@ class ScriptConsumer(AsyncConsumer):
             logger.info("Session of %s: nothing acknowledged for %.0f s", self.slug, ACK_SECONDS)
             self.loop.create_task(self.close(TOO_SLOW))
         else:
-            self.loop.call_later(ACK_LOOK_SECONDS, self.watch_acknowledgements, viewer)
+            self.looks["acks"] = self.loop.call_later(ACK_LOOK_SECONDS, self.watch_acknowledgements, viewer)
 
     def watch_heart(self) -> None:
         """Close a socket from which nothing came for longer than two heartbeats."""
@@ -361,7 +365,7 @@ class ScriptConsumer(AsyncConsumer):
             logger.info("Session of %s: no heartbeat for %.0f s", self.slug, silent)
             self.loop.create_task(self.close(TOO_SLOW))
         else:
-            self.loop.call_later(limit - silent + 0.1, self.watch_heart)
+            self.looks["heart"] = self.loop.call_later(limit - silent + 0.1, self.watch_heart)
 
     def close_from_any_thread(self, code: int, reason: str) -> None:
         """End the socket from outside the event loop."""
