@@ -5,7 +5,9 @@ import { serverMessage } from "./build_nodes";
 
 export class FakeSocket {
   static all: FakeSocket[] = [];
+  static OPEN = 1;
   binaryType = "";
+  readyState = FakeSocket.OPEN;
   closed = false;
   sent: Message[] = [];
   onopen: () => void = () => {};

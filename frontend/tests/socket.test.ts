@@ -189,6 +189,13 @@ describe("the end of a socket", () => {
     expect(states).toContain("waiting");
   });
 
+  it("is known to the socket before the page is told", async () => {
+    await goLive();
+    FakeSocket.last.readyState = WebSocket.CLOSING;
+    expect(socket.send({ seq: 1, kind: { $case: "rerun", value: {} } })).toBe(false);
+    expect(FakeSocket.last.kinds()).toEqual(["attach"]);
+  });
+
   it("is looked for at once when the tab is looked at again", async () => {
     await goLive();
     socket.hurry();

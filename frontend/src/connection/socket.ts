@@ -109,8 +109,10 @@ export class PageSocket {
 
   /** Sends if the server has welcomed this page; false = it has not, keep the message. */
   send(message: ClientMessage): boolean {
-    if (this.#state !== "live") return false;
-    this.#socket?.send(ClientSchema.encode(message));
+    const socket = this.#socket;
+    // A tab that was frozen is told of the end only after its timers and the person's clicks.
+    if (this.#state !== "live" || !socket || socket.readyState > WebSocket.OPEN) return false;
+    socket.send(ClientSchema.encode(message));
     return true;
   }
 
