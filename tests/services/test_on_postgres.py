@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 @pytest.mark.postgres
 @pytest.mark.redis
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["test_lease.py", "test_stores.py"])
+@pytest.mark.parametrize("name", ["test_lease.py", "test_stores.py", "../edge/test_stored_files.py"])
 def test_the_same_on_postgres(name: str) -> None:
     address = urlsplit(os.environ["SCRIPTAPPS_TEST_POSTGRES"])
     environment = {
