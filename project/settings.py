@@ -92,7 +92,10 @@ def sqlite() -> dict[str, Any]:
 
 
 def postgres() -> dict[str, Any]:
-    """PostgreSQL from libpq's own variables; connections are kept, a new one costs more than a short run."""
+    """PostgreSQL from libpq's own variables.
+
+    No CONN_MAX_AGE: under ASGI each request has a thread of its own, and what it keeps nobody uses again.
+    """
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": os.environ.get("PGHOST", "127.0.0.1"),
@@ -100,8 +103,6 @@ def postgres() -> dict[str, Any]:
         "USER": os.environ.get("PGUSER", "postgres"),
         "PASSWORD": os.environ.get("PGPASSWORD", ""),
         "NAME": os.environ.get("PGDATABASE", "scriptapps"),
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
     }
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
@@ -30,6 +30,7 @@ logger = logging.getLogger("scriptapps.node")
 
 DOUBT_SECONDS = 1.0
 """A password that changed ends a session only if it still looks so after this long."""
+UNCHECKED = "Whether you may still run this page cannot be checked at the moment. Please try again in a while."
 # The sign-in is over, the person's rights are not: a session that is theirs waits for the next sign-in.
 SIGN_IN_IS_OVER = frozenset({Verdict.SIGNED_OUT, Verdict.PASSWORD_CHANGED})
 
@@ -108,8 +109,8 @@ class AccessWatch:
         close_old_connections()
         try:
             self.check(self.node.select() if sessions is None else sessions)
-        except Exception:
-            logger.exception("Identities could not be checked; the next beat tries again")
+        except Exception as error:
+            self.node.outages.failed("Identities could not be checked; the next beat tries again", error)
         finally:
             close_old_connections()
 
@@ -192,14 +193,26 @@ class AccessWatch:
     # -- before a run ----------------------------------------------------------------------------------------------
 
     def before_run(self, session: LiveSession) -> None:
-        """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED")."""
+        """A run of somebody who was not checked lately begins with the check. Raises StopScript("REFUSED").
+
+        While the database does not answer, what was true last holds for ``LEASE_SECONDS`` more.
+        """
         checked = self._checked.get(session.session_id)
         now = time.monotonic()
         if checked is None:
             self._checked[session.session_id] = now
             return
-        overdue = now - checked > scriptapps_settings.REVALIDATE_SECONDS
-        if overdue and self.check([session])[session] is not Verdict.OK:
+        overdue = now - checked - scriptapps_settings.REVALIDATE_SECONDS
+        if overdue <= 0:
+            return
+        try:
+            verdict = self.check([session])[session]
+        except (OperationalError, InterfaceError) as error:
+            # Nobody is shut out in a database that does not answer; but a process that alone is cut off from it ends.
+            if overdue > scriptapps_settings.LEASE_SECONDS:
+                raise StopScript("REFUSED", UNCHECKED) from error
+            return
+        if verdict is not Verdict.OK:
             raise StopScript("REFUSED")
 
     def tidy(self) -> None:

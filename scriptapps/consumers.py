@@ -240,9 +240,9 @@ class ScriptConsumer(AsyncConsumer):
             if self.ticket is not None and get_node().draining:
                 await self.close(SERVER_STOPS)
             raise
-        except Exception:
+        except Exception as error:
             if not get_node().draining:
-                logger.exception("Session of %s: the page could not be opened", self.slug)
+                get_node().outages.failed(f"Session of {self.slug}: the page could not be opened", error)
             await self.close(SERVER_STOPS)
 
     async def attach(self, message: schema.ClientMessage) -> None:

@@ -59,11 +59,12 @@ class ScriptControl(BaseException):
 
 
 class StopScript(ScriptControl):
-    """Ends the run here. ``reason`` is one of the names of the wire's Outcome."""
+    """Ends the run here. ``reason`` is one of the names of the wire's Outcome, ``message`` is for people."""
 
-    def __init__(self, reason: str = "COMPLETED") -> None:
+    def __init__(self, reason: str = "COMPLETED", message: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.message = message
 
 
 class RerunScript(ScriptControl):

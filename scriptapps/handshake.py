@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import Error as DatabaseTrouble
 from django.http.request import split_domain_port, validate_host
 
 from scriptapps import identity, script_threads
@@ -109,7 +110,14 @@ def _matches_trusted(origin: str, trusted: str) -> bool:
 
 
 def admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
-    """All checks that need the database. Raises Refused."""
+    """All checks that need the database. Raises Refused, with 503 while it does not answer."""
+    try:
+        return _admit(slug, session_key, offer)
+    except DatabaseTrouble as error:
+        raise Refused(503, f"the database does not answer ({type(error).__name__})") from error
+
+
+def _admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
     who = identity.load_identity(session_key)
     if not who.binding:
         raise Refused(403, "no session of this browser with a page of ours")

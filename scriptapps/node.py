@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
 from scriptapps import lease, script_threads, signals
@@ -23,6 +23,7 @@ from scriptapps.access_watch import AccessWatch
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError
 from scriptapps.handshake import resumable_row
+from scriptapps.kept_connections import freshen
 from scriptapps.models import ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
@@ -35,6 +36,7 @@ from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions
+from scriptapps.runtime.outage_log import OutageLog
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
@@ -67,6 +69,7 @@ class ServerNode:
         self.run_signals = RunSignals()
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
+        self.outages = OutageLog(logger)
         self.rows = RowWriter(self)
         self.opening = SessionOpening(self)
         self.access = AccessWatch(self)
@@ -85,14 +88,30 @@ class ServerNode:
             if session.state_of_life is LifecycleState.CLOSED:
                 self._closed(session)
         elif session.run is None and not self.draining:
-            self.database.submit(self._release_lease, session)
+            self._on_executor("A session could not be given up", self._release_lease, session)
 
     def _commit(self, session: LiveSession, change: StateChange) -> None:
         try:
             self.store.commit(session.session_id, self.name, session.epoch, change)
         except LeaseLostError:
-            self.database.submit(self.forget, session)
+            self._on_executor("A session could not be dropped", self.forget, session)
             raise
+        except Exception:
+            # No thread keeps a connection that broke over this.
+            freshen()
+            raise
+
+    def _on_executor(self, trouble: str, function: Callable[..., object], *args: object) -> None:
+        def work() -> None:
+            close_old_connections()
+            try:
+                function(*args)
+            except Exception as error:
+                self.outages.failed(trouble, error)
+            finally:
+                close_old_connections()
+
+        self.database.submit(work)
 
     def _commit_with(self, session: LiveSession, run: RunContext, function: Callable[[], None]) -> None:
         with transaction.atomic(using=write_alias()):

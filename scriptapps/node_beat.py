@@ -15,6 +15,7 @@ from django.db import close_old_connections, connections
 
 from scriptapps import lease
 from scriptapps.conf import scriptapps_settings
+from scriptapps.kept_connections import freshen
 from scriptapps.node_bus import NodeBus
 from scriptapps.node_record import NodeRecord
 from scriptapps.node_requests import NodeRequests
@@ -30,6 +31,7 @@ logger = logging.getLogger("scriptapps.node")
 
 SWEEP_SECONDS = 900.0
 SWEEP_AT_ONCE = 5_000
+BEAT_FAILED = "The node's beat failed; it tries again"
 NEW_SECONDS = 10.0
 """A session younger than this may have a row that its page's transaction has not committed yet."""
 
@@ -65,15 +67,18 @@ class NodeBeat:
         while not self._stop.wait(max(min(next_beat, next_check) - time.monotonic(), 0.01)):
             now = time.monotonic()
             try:
-                close_old_connections()
+                freshen()
                 if now >= next_beat:
                     next_beat = now + scriptapps_settings.BEAT_SECONDS
                     self.beat()
                 if now >= next_check:
                     next_check = now + scriptapps_settings.REVALIDATE_SECONDS
                     self.node.access.check(self.node.select())
-            except Exception:
-                logger.exception("The node's beat failed; it tries again")
+            except Exception as error:
+                self.node.outages.failed(BEAT_FAILED, error)
+            else:
+                if self.node.outages.is_over(BEAT_FAILED):
+                    logger.warning("The node's beat works again")
         connections.close_all()
 
     # -- steering --------------------------------------------------------------------------------------------------
@@ -129,8 +134,8 @@ class NodeBeat:
             report = sweep(limit=SWEEP_AT_ONCE)
             if any(report.as_dict().values()):
                 logger.info("Swept: %s", ", ".join(f"{name} {count}" for name, count in report.as_dict().items()))
-        except Exception:
-            logger.exception("Sessions could not be swept; a later beat tries again")
+        except Exception as error:
+            self.node.outages.failed("Sessions could not be swept; a later beat tries again", error)
         finally:
             close_old_connections()
 

@@ -70,8 +70,8 @@ class NodeRecord:
             close_old_connections()
             try:
                 self.write()
-            except Exception:
-                logger.exception("The row of node %s was not written; it is tried again", self.node.name)
+            except Exception as error:
+                self.node.outages.failed("The row of this node was not written; it is tried again", error)
             self._ended.wait(scriptapps_settings.BEAT_SECONDS)
         connections.close_all()
 

@@ -76,8 +76,8 @@ class NodeRequests:
             close_old_connections()
             try:
                 work()
-            except Exception:
-                logger.exception("A request could not be carried out; the next beat tries again")
+            except Exception as error:
+                self.node.outages.failed("A request could not be carried out; the next beat tries again", error)
             finally:
                 close_old_connections()
 

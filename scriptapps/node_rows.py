@@ -12,9 +12,10 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
+from scriptapps.kept_connections import freshen
 from scriptapps.models import ScriptSession, SessionRequest
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
@@ -80,13 +81,13 @@ class RowWriter:
                 later.setdefault(session, self._written.get(session.session_id, 0.0) + ROW_SECONDS)
             closed = LifecycleState.CLOSED
             due = [s for s, at in later.items() if stopping or at <= now or s.state_of_life is closed]
-            close_old_connections()
+            freshen()
             for session in due:
                 del later[session]
                 try:
                     self._write(session)
-                except Exception:
-                    logger.exception("The row of session %s was not written; it is tried again", session.session_id)
+                except Exception as error:
+                    self.node.outages.failed("The row of a session was not written; it is tried again", error)
                     later[session] = now + ROW_SECONDS
         connections.close_all()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +17,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connections
 from django.utils import timezone
 
+from scriptapps import kept_connections
 from scriptapps.runtime.run_context import RunContext
 
 logger = logging.getLogger("scriptapps.runs")
 
 # Connection wrappers by script thread: another thread must reach them to cancel a query. One writer per key.
 _wrappers: dict[int, list[Any]] = {}
-_thread = threading.local()
-
-HEALTH_CHECK_AFTER = 1.0
-"""Seconds of rest after which a kept connection is asked whether it still answers."""
 
 
 def now() -> datetime:
@@ -40,11 +36,9 @@ def before_run(run: RunContext) -> None:
     thread_id = threading.get_ident()
     if thread_id not in _wrappers:
         _wrappers[thread_id] = [connections[alias] for alias in connections]
-    rested = time.monotonic() - getattr(_thread, "last_run", 0.0) > HEALTH_CHECK_AFTER
     for wrapper in _wrappers[thread_id]:
         wrapper.queries_log.clear()
-        if wrapper.connection is not None and rested and not wrapper.is_usable():
-            wrapper.close()
+    kept_connections.freshen()
 
 
 def after_run(run: RunContext, broken_off: bool) -> None:
@@ -62,7 +56,7 @@ def after_run(run: RunContext, broken_off: bool) -> None:
             wrapper.close()
         elif broken_off or wrapper.errors_occurred or getattr(wrapper, "pool", None) is not None:
             wrapper.close()
-    _thread.last_run = time.monotonic()
+    kept_connections.put_down()
     if broken_off:
         _wrappers.pop(thread_id, None)
 

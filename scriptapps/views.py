@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -75,7 +76,18 @@ def socket(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def status(request: HttpRequest, slug: str) -> HttpResponse:
-    """Why a socket was refused, and what to do: a fresh token, or the way to sign in. Never a redirect."""
+    """Why a socket was refused, and what to do: a fresh token, or the way to sign in. Never a redirect.
+
+    503 while the database does not answer: the browser asks again.
+    """
+    try:
+        return secure_data(JsonResponse(_status_document(request, slug)))
+    except DatabaseTrouble as error:
+        get_node().outages.failed("A browser could not be told its status; it asks again", error)
+        return secure_data(HttpResponse(status=503, content_type="text/plain"))
+
+
+def _status_document(request: HttpRequest, slug: str) -> dict[str, Any]:
     admission = admit(request, slug)
     document: dict[str, Any] = {
         "state": admission.decision.value,
@@ -91,7 +103,7 @@ def status(request: HttpRequest, slug: str) -> HttpResponse:
         document["token"] = identity.page_token(binding, slug)
         document["fingerprint"] = identity.fingerprint(binding)
         document["resume"] = bool(asked) and get_node().resumable(asked, binding, request.user, slug)
-    return secure_data(JsonResponse(document))
+    return document
 
 
 @require_safe

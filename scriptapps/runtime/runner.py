@@ -30,6 +30,7 @@ from scriptapps.runtime.error_report import describe_exception
 from scriptapps.runtime.fragments import Fragment, run_fragment
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import run_gate
+from scriptapps.runtime.outage_log import OutageLog
 from scriptapps.runtime.run_context import RunContext, current_run
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.run_queue import RerunRequest
@@ -37,6 +38,7 @@ from scriptapps.runtime.signal import REAL_SLEEP, SIGNAL_NAME, current_signal
 from scriptapps.runtime.state_journal import StateChange
 
 logger = logging.getLogger("scriptapps.runs")
+outages = OutageLog(logger)
 
 KEEP_OLD = frozenset({"SUPERSEDED", "STOPPED", "DEADLINE", "ABANDONED", "NOT_COMPILED", "REFUSED"})
 """Outcomes after which elements that the run did not reach stay on the page."""
@@ -44,6 +46,7 @@ KEEP_OLD = frozenset({"SUPERSEDED", "STOPPED", "DEADLINE", "ABANDONED", "NOT_COM
 HAND_OVER_SECONDS = 0.0001
 """The event loop gets the interpreter for a moment, or preparing the commit would go before sending."""
 NOT_SAVED = "The state of this page could not be saved; it lives on in this process only."
+SAVED_AGAIN = "Everything on this page is saved again."
 
 MESSAGES = {
     "STOPPED": "Stopped.",
@@ -100,6 +103,7 @@ class _Execution:
         self.session.options.after_run(self.run, self.guard.broken_off)
         is_saved = self._save()
         if is_saved:
+            self.session.say_saved(SAVED_AGAIN)
             self.session.files.let_go_of_unused()
         return finish(self, (time.perf_counter() - self.started) * 1000, ack=is_saved)
 
@@ -151,7 +155,7 @@ class _Execution:
         except BrokenOff as stop:
             self.outcome = self.session.signal.reason or stop.reason
         except StopScript as stop:
-            self.outcome = stop.reason
+            self.outcome, self.message = stop.reason, stop.message
         except ScriptCompileError as error:
             self._not_compiled(error)
         except BaseException as error:  # a script may raise anything, SystemExit and KeyboardInterrupt included
@@ -233,9 +237,10 @@ class _Execution:
         except LeaseLostError:
             logger.info("%s: session %s has passed to another process", session.slug, session.session_id)
             return False
-        except Exception:
-            logger.exception("%s: run %s could not be saved", session.slug, self.run.run_id)
+        except Exception as error:
+            outages.failed(f"{session.slug}: a run could not be saved", error)
             self.message = self.message or NOT_SAVED
+            session.say_unsaved(NOT_SAVED)
             return False
         tell_not_durable(session, change)
         session.committed(change)

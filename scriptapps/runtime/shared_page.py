@@ -28,6 +28,8 @@ class SharedPage:
         self.page_config = schema.PageConfig()
         self.source_status = schema.SourceStatus(run_on_save=run_on_save)
         self.shown_run_id = ""
+        # Why the page is not saved, as long as it is not. Changed under the tree's lock.
+        self.unsaved: schema.Error | None = None
         self.last_seen = time.time()
 
     @property
@@ -49,6 +51,8 @@ class SharedPage:
             self.viewers = [*self.viewers, viewer]
             viewer.outbox.post_snapshot(self.snapshot)
             viewer.outbox.post(source_status=self.source_status)
+            if self.unsaved is not None:
+                viewer.outbox.post(errors=self.unsaved)
             self.last_seen = time.time()
 
     def remove_viewer(self, viewer: Viewer) -> None:
@@ -77,6 +81,20 @@ class SharedPage:
     def post_toast(self, toast: schema.Toast) -> None:
         """Show a message that passes."""
         self.broadcast(toasts=toast)
+
+    def say_unsaved(self, text: str) -> None:
+        """Tell each viewer once, and whoever joins, that the page is not saved."""
+        with self.tree.lock:
+            if self.unsaved is None:
+                self.unsaved = schema.Error(code="not_saved", message=text)
+                self.broadcast(errors=self.unsaved)
+
+    def say_saved(self, text: str) -> None:
+        """The page is saved; those who were told otherwise are told."""
+        if self.unsaved is not None:
+            with self.tree.lock:
+                self.unsaved = None
+                self.post_toast(schema.Toast(body_html=text, seconds=4))
 
     def set_page_config(self, config: schema.PageConfig) -> None:
         """Merge the fields that are set into the page's configuration."""
