@@ -53,6 +53,7 @@ with inputs:
         several = st.multiselect("Multiselect", ["Atlas", "Borealis", "Comet", "Delta"], ["Atlas", "Comet"])
         which = st.radio("Radio", ["CSV", "Excel", "Parquet"], captions=["plain", "with colours", "compact"])
         flat = st.radio("Radio in a row", ["Day", "Week", "Month"], index=1, horizontal=True)
+    papers = st.file_uploader("File uploader", accept_multiple_files=True, max_upload_size=5)
     first, second, third, fourth = st.columns(4)
     pressed = {
         "primary": first.button("Primary", type="primary"),
