@@ -64,6 +64,10 @@ LOGGED = """
 from django.contrib.admin.models import LogEntry
 print(LogEntry.objects.get().get_change_message())
 """
+DRAIN = """
+from scriptapps.models import ServerProcess
+print(ServerProcess.objects.filter(pid={pid}).drain())
+"""
 LIST = "/admin/scriptapps/serverprocess/"
 NOWHERE = 0.5
 """Seconds after which a probe of this test gives up."""
@@ -255,3 +259,19 @@ async def test_a_drained_server_that_nobody_would_start_again_stays_and_stays_dr
     assert "draining asked for by staff" in await listed(admin, server)
     assert server.terminate() == 0
     assert row(server)["state"] == "ended"
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+async def test_a_shell_beside_two_servers_drains_one(cluster):
+    server, other = cluster("uvicorn"), cluster("daphne")
+    alice = await Person(server, "alice").sign_in()
+    viewer = await alice.open()
+    await viewer.set_value(viewer.widget("Name"), "Ada")
+    await viewer.settled()
+    assert server.process is not None
+    assert server.run(DRAIN.format(pid=server.process.pid)) == "1"
+    assert await closed(viewer) == 4012
+    assert ready(server) == "draining"
+    again = await alice.goes_to(other).open(viewer.welcome.session_id)
+    assert again.widget("Name").value == "Ada"
