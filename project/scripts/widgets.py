@@ -69,6 +69,7 @@ with inputs:
                 "flags": [agree, switch, loud],
                 "choices": [one, maybe, several, which, flat],
                 "times": [day.isoformat(), clock.isoformat()],
+                "files": [paper.name for paper in papers],
                 "pressed": pressed,
             }
         )
