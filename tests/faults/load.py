@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any
 
 from scriptapps.testing import HeadlessBrowser
 from tests.faults.farm import Page
+from tests.faults.servers import LIMIT
 
 
 class Busy:
-    """One of them, in a browser of his own at a ledger's page.
+    """One of them, in a browser of his own at a page that counts.
 
     ``elsewhere``: where he goes when his socket is lost, and rests once what he had begun is done; "" for back to the
     same server, and on. ``lost`` and ``back`` are the moments of the last such change, by the monotonic clock.
     """
 
-    def __init__(self, url: str) -> None:
-        self.page = Page(HeadlessBrowser(url), "ledger")
+    def __init__(self, url: str, slug: str = "ledger") -> None:
+        self.page = Page(HeadlessBrowser(url), slug)
         self.elsewhere = ""
         self.presses = {"n": 0, "m": 0}
         self.typed = 0
@@ -39,8 +42,8 @@ class Busy:
 
     async def round(self) -> None:
         """Press, press, type, and wait until that is acknowledged."""
-        await self._press("Up", "n")
-        await self._press("Down", "m")
+        await self.press("Up", "n")
+        await self.press("Down", "m")
         self.typed += 1
         await self.page.enter("Note", str(self.typed))
         while not await self.page.attempt(self.page.viewer.settled):
@@ -50,7 +53,8 @@ class Busy:
             self._enough = self._enough or bool(self.elsewhere)
         self.rounds += 1
 
-    async def _press(self, label: str, name: str) -> None:
+    async def press(self, label: str, name: str) -> None:
+        """Press a button that counts to ``name``."""
         self.presses[name] += 1
         # A press over which the socket breaks is kept by the page and sent again.
         await self.page.click(label)
@@ -70,6 +74,17 @@ class Busy:
         assert self._work is not None
         await self._work
 
+    @property
+    def told(self) -> list[str]:
+        """The notices that he got: codes of errors."""
+        return [error.code for error in self.page.viewer.errors]
+
+    @property
+    def works_in_memory(self) -> bool:
+        """Everything pressed counts on the page, and is not acknowledged."""
+        shown = self.page.shown()
+        return bool(self.page.viewer.unacked) and all(shown[name] == self.presses[name] for name in self.presses)
+
     def check(self) -> None:
         """What was done is there, once."""
         shown = self.page.shown()
@@ -81,9 +96,9 @@ class Busy:
         assert seen[-1] == self.typed
 
 
-async def open_all(url: str, people: int) -> list[Busy]:
+async def open_all(url: str, people: int, slug: str = "ledger") -> list[Busy]:
     """So many of them at a server, at rest."""
-    made = [Busy(url) for _ in range(people)]
+    made = [Busy(url, slug) for _ in range(people)]
     await asyncio.gather(*(one.page.open() for one in made))
     return made
 
@@ -93,6 +108,14 @@ async def start_all(people: list[Busy], rounds: int = 1) -> None:
     for one in people:
         one.start()
     await asyncio.gather(*(one.until(rounds) for one in people))
+
+
+async def everybody(people: list[Busy], condition: Callable[[Busy], Any]) -> None:
+    """Wait until it holds for each of them."""
+    async with asyncio.timeout(LIMIT):
+        for one in people:
+            while not condition(one):  # noqa: ASYNC110  what is waited for comes by a task of his
+                await asyncio.sleep(0.01)
 
 
 async def rest_all(people: list[Busy]) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.farm import ask_site, postgres_site
+from tests.faults.conftest import cluster_environment, database
+from tests.faults.farm import ask_site
 from tests.faults.load import open_all, start_all
 from tests.faults.servers import Server
 
@@ -30,10 +31,10 @@ print(json.dumps(list(ScriptSession.objects.exclude(state="closed").values_list(
 
 
 @pytest.fixture
-def site() -> Iterator[dict[str, str]]:
+def site(empty_cluster: str) -> Iterator[dict[str, str]]:
     """PostgreSQL and Redis, and as much patience with runs as a site has by default."""
-    with postgres_site() as made:
-        yield made | {"DJANGO_SETTINGS_MODULE": "tests.site.faulty", "DRAIN_SECONDS": "15"}
+    with database(empty_cluster) as name:
+        yield cluster_environment(name) | {"DJANGO_SETTINGS_MODULE": "tests.site.faulty", "DRAIN_SECONDS": "15"}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The demo site with the scripts and the store of the fault tests. Runs on: servers of the fault tests.
 
-The environment sets LEASE_SECONDS, DRAIN_SECONDS and SQLITE_TIMEOUT.
+The environment sets BEAT_SECONDS, LEASE_SECONDS, DRAIN_SECONDS, REVALIDATE_SECONDS, SQLITE_TIMEOUT (seconds) and
+SQLITE_PAGES, which is all that the database file may have.
 """
 
 import os
@@ -14,14 +15,16 @@ from project.settings import SCRIPTAPPS as DEMO
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["timeout"] = float(os.environ.get("SQLITE_TIMEOUT", "20"))
+    if "SQLITE_PAGES" in os.environ:
+        DATABASES["default"]["OPTIONS"]["init_command"] += f"; PRAGMA max_page_count={int(os.environ['SQLITE_PAGES'])}"
 # daphne's app makes an event loop when it is imported, which no two processes may share.
 INSTALLED_APPS = [name for name in APPS if name != "daphne"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 _CHANGED: dict[str, Any] = {
     "DIRS": [Path(__file__).parent / "scripts"],
     "STATE_STORE": {"BACKEND": "tests.site.faulty_store.DyingStateStore"},
-    "BEAT_SECONDS": 0.5,
-    "REVALIDATE_SECONDS": 60,
+    "BEAT_SECONDS": float(os.environ.get("BEAT_SECONDS", "0.5")),
+    "REVALIDATE_SECONDS": float(os.environ.get("REVALIDATE_SECONDS", "60")),
     "LEASE_SECONDS": float(os.environ.get("LEASE_SECONDS", "30")),
     "DRAIN_SECONDS": float(os.environ.get("DRAIN_SECONDS", "10")),
     "SCRIPT_STOP_GRACE": 0.5,
