@@ -31,6 +31,27 @@ if count.button("Count orders slowly"):
         rows = Order.objects.order_by("status").values("status").annotate(orders=Count("pk"))
     st.table(rows, hide_index=True)
 
+st.subheader("Work that goes on by itself")
+
+
+def count_digits(numbers: int) -> dict[str, int]:
+    """Count the digits of many numbers, slowly enough to watch."""
+    bar, counts = st.progress(0.0), dict.fromkeys("0123456789", 0)
+    for number in range(numbers):
+        for digit in str(number**3):
+            counts[digit] += 1
+        time.sleep(0.05)
+        bar.progress((number + 1) / numbers, text=f"{number + 1} of {numbers} numbers")
+    return counts
+
+
+job = st.task(count_digits, 100, label="Counting digits", start=False)
+if st.button("Count digits", disabled=job.is_running):
+    job.start()
+if job.status == "done":
+    st.bar_chart({"digit": list(job.result), "times": list(job.result.values())}, x="digit", y="times", height=200)
+st.caption("Reload the page meanwhile, or use what is above: this goes on.")
+
 if spin.button("Work for ever"):
     shown = st.empty()
     turns = 0
