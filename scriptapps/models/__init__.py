@@ -3,6 +3,9 @@
 Runs on: request threads, the database executor and script threads, never on the event loop.
 """
 
+from scriptapps.models.api_answer import ApiAnswer
+from scriptapps.models.api_token import ApiToken
+from scriptapps.models.audit_record import AuditRecord
 from scriptapps.models.liveness import BEATS_UNTIL_GONE, live_since
 from scriptapps.models.saved_snapshot import SavedSnapshot
 from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
@@ -19,6 +22,9 @@ __all__ = [
     "BEATS_UNTIL_GONE",
     "CLOSED_BY_STAFF",
     "SLUG_PATTERN",
+    "ApiAnswer",
+    "ApiToken",
+    "AuditRecord",
     "SavedSnapshot",
     "ScriptApp",
     "ScriptSession",
