@@ -67,7 +67,8 @@ async def test_fifty_people_at_work_move_to_the_other_node(
     ending.process.send_signal(signal.SIGTERM)
     await asyncio.to_thread(ending.process.wait, ENDS_WITHIN)
     await asyncio.gather(*(one.rest(at_once=False) for one in people))
-    assert [one.page.codes for one in people] == [[RESTARTING]] * PEOPLE, ending.text()
+    # Whoever was about to press heard it more than once.
+    assert [set(one.page.codes) for one in people] == [{RESTARTING}] * PEOPLE, ending.text()
     assert max(one.back for one in people) - began <= BACK_WITHIN
     for one in people:
         one.check()
