@@ -10,7 +10,7 @@ from django.db import transaction
 
 from scriptapps import signals
 from scriptapps.errors import SteeringError
-from scriptapps.models import ScriptSession, SessionRequest
+from scriptapps.models import ScriptSession, SessionRequest, SteeringReport
 from tests.live import Browser, Site, SocketClosed, Viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,6 +244,44 @@ async def test_a_flood_is_coalesced_and_nothing_of_it_is_lost(site: Site, viewer
     assert not await SessionRequest.objects.unfinished().aexists()
     runs = {row.run_id async for row in SessionRequest.objects.all()}
     assert len(runs) <= 60
+
+
+@pytest.mark.slow
+async def test_ten_thousand_requests_to_one_session(site: Site, viewer: Viewer):
+    """At most one run goes on and one waits, the last values win, every request is answered."""
+    session = site.session(viewer)
+    runs_before, most, rounds = session.runs, 0, 100
+    # Not only while it is live: this transaction holds up its beat.
+    row = ScriptSession.objects.filter(pk=viewer.session_id)
+
+    def ask_some(first: int) -> list[SteeringReport]:
+        with transaction.atomic():
+            return [row.rerun(values={"amount": n % 10}, state={"last": n}) for n in range(first, first + rounds)]
+
+    begun: list[str] = []
+    ended: list[str] = []
+
+    def note(sender, signal, run_id, **_):
+        (begun if signal is signals.run_started else ended).append(run_id)
+
+    for signal in (signals.run_started, signals.run_finished):
+        signal.connect(note)
+    try:
+        for first in range(0, 10_000, rounds):
+            assert sum(map(int, await sync_to_async(ask_some)(first))) == rounds
+            most = max(most, len(begun) - len(ended))
+        await site.until(lambda: not SessionRequest.objects.unfinished().exists())
+        await viewer.until(lambda: viewer.texts()[-1].startswith("EU 9 ") and not viewer.running)
+        await site.until(lambda: len(begun) == len(ended))
+    finally:
+        for signal in (signals.run_started, signals.run_finished):
+            signal.disconnect(note)
+    assert session.state._values["last"] == 9_999
+    assert await SessionRequest.objects.filter(outcome="completed").acount() == 10_000
+    # Never two at once: each ended before the next began.
+    assert most <= 1
+    assert begun == ended
+    assert session.runs - runs_before == len(begun) <= 10_000 / 2
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------

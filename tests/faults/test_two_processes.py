@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.postgres, pytest.mark.redis]
 
 RERUN = """
 from scriptapps.models import ScriptSession
-print(ScriptSession.objects.live().filter(user__username="alice").{act}())
+print(int(ScriptSession.objects.live().filter(user__username="alice").{act}()))
 """
 
 
