@@ -41,8 +41,8 @@ KILLED_TEXT = "it ended without a goodbye: killed, or out of memory"
 STATE = ServerProcess.State
 MANAGE = {"manage", "django-admin"}
 LAST_WORD_SECONDS = 2.0
-KEEP_SECONDS = 604_800.0
-"""A file that no site on this host asked for is taken away after a week."""
+KEEP_SECONDS = 86_400.0
+"""A dead process's file that belongs to no row here, so to another site of this user, is taken away after a day."""
 
 
 class NodeRecord:
@@ -55,7 +55,8 @@ class NodeRecord:
         self._ended = threading.Event()
         self._drain_heard = False
         self._stays = False
-        self._told: dict[str, datetime] = {}
+        # Files of other processes as they were at the last look: when written, whether the process had ended.
+        self._seen: dict[str, tuple[datetime, bool]] = {}
 
     def start(self) -> None:
         """Say goodbye when the process ends by itself, from now on."""
@@ -179,27 +180,41 @@ class NodeRecord:
 
     def collect(self) -> None:
         """Put what held other processes of this host into their rows: only they themselves could not."""
+        seen, dead = {}, []
         for found in left_by_others(self.node.name):
-            if lease.is_dead(found.node_name):
-                self._note_death(found)
-            elif found.stacks and self._told.get(found.node_name) != found.written:
-                self._told[found.node_name] = found.written
-                # One that goes on again tells itself.
-                silent = ServerProcess.objects.filter(name=found.node_name, beat__lt=found.written)
-                if silent.update(reason=HELD, reason_text=HELD_TEXT, dump=found.stacks, dump_at=found.written):
-                    logger.error("Node %s of this host is held; its row has the stacks", found.node_name)
+            state = seen[found.node_name] = (found.written, lease.is_dead(found.node_name))
+            if self._seen.get(found.node_name) == state:
+                continue
+            if state[1]:
+                dead.append(found)
+            elif stacks := found.read():
+                self._note_held(found, stacks)
+        for names in lease.batched((found.node_name for found in dead), lease.CHUNK):
+            known = set(ServerProcess.objects.filter(name__in=names).values_list("name", flat=True))
+            for found in dead:
+                if found.node_name in known:
+                    self._note_death(found)
+                elif found.node_name in names and found.seconds_old > KEEP_SECONDS:
+                    found.remove()
+        # Only now: what failed is done again.
+        self._seen = seen
 
-    def _note_death(self, found: FoundStacks) -> None:
-        rows = ServerProcess.objects.filter(name=found.node_name)
+    @staticmethod
+    def _note_held(found: FoundStacks, stacks: str) -> None:
+        # One that goes on again tells itself.
+        silent = ServerProcess.objects.filter(name=found.node_name, beat__lt=found.written)
+        if silent.update(reason=HELD, reason_text=HELD_TEXT, dump=stacks, dump_at=found.written):
+            logger.error("Node %s of this host is held; its row has the stacks", found.node_name)
+
+    @staticmethod
+    def _note_death(found: FoundStacks) -> None:
         fields: dict[str, Any] = {"reason": KILLED, "reason_text": KILLED_TEXT}
-        if found.stacks:
-            fields = {"reason": HELD, "reason_text": HELD_TEXT, "dump": found.stacks, "dump_at": found.written}
-        if rows.exclude(state=STATE.ENDED).update(ended_at=Coalesce(F("ended_at"), Now()), **fields):
+        if stacks := found.read():
+            fields = {"reason": HELD, "reason_text": HELD_TEXT, "dump": stacks, "dump_at": found.written}
+        rows = ServerProcess.objects.filter(name=found.node_name).exclude(state=STATE.ENDED)
+        if rows.update(ended_at=Coalesce(F("ended_at"), Now()), **fields):
             logger.error("Node %s of this host is gone: %s", found.node_name, fields["reason_text"])
-        elif not rows.exists() and (datetime.now(found.written.tzinfo) - found.written).total_seconds() < KEEP_SECONDS:
-            # Of another site of this user, whose processes look for it.
-            return
-        found.path.unlink(missing_ok=True)
+        found.remove()
 
 
 def _identity() -> dict[str, Any]:

@@ -15,6 +15,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,12 +90,29 @@ class StackFile:
 
 @dataclass(frozen=True, slots=True)
 class FoundStacks:
-    """The file of another process of this host. ``stacks`` is "" where nothing was held."""
+    """The file of another process of this host, as it was when it was found."""
 
     node_name: str
     path: Path
-    stacks: str
     written: datetime
+
+    @property
+    def seconds_old(self) -> float:
+        """How long ago it was written."""
+        return (datetime.now(UTC) - self.written).total_seconds()
+
+    def read(self) -> str:
+        """The stacks, "" where nothing was held."""
+        try:
+            with self.path.open("rb") as file:
+                return _tidy(file.read(READ_BYTES))
+        except FileNotFoundError:
+            # It has ended in good order meanwhile, or somebody else was quicker.
+            return ""
+
+    def remove(self) -> None:
+        """Take the file away."""
+        self.path.unlink(missing_ok=True)
 
 
 def left_by_others(node_name: str) -> Iterator[FoundStacks]:
@@ -106,16 +124,9 @@ def left_by_others(node_name: str) -> Iterator[FoundStacks]:
         return
     for path in paths:
         name = path.name.removesuffix(SUFFIX)
-        if name == node_name:
-            continue
-        try:
-            with path.open("rb") as file:
-                stacks = _tidy(file.read(READ_BYTES))
-                written = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-        except FileNotFoundError:
-            # It has ended in good order meanwhile.
-            continue
-        yield FoundStacks(name, path, stacks, written)
+        if name != node_name:
+            with suppress(FileNotFoundError):
+                yield FoundStacks(name, path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
 def stacks_now(names: Mapping[int, str]) -> str:

@@ -360,14 +360,17 @@ def test_a_process_that_was_killed_is_found_dead(held, folder_of_stacks, record)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_files_of_other_sites_are_left_alone_for_a_week(folder_of_stacks, record):
+def test_files_of_other_sites_are_left_alone_for_a_day(folder_of_stacks, record, django_assert_num_queries):
     folder_of_stacks.mkdir(mode=0o700)
     host = lease.node_name().partition(":")[0]
     fresh, old = folder_of_stacks / f"{host}:999999:1.stacks", folder_of_stacks / f"{host}:999999:2.stacks"
     fresh.touch()
     old.touch()
     os.utime(old, (0, 0))
-    record.collect()
+    with django_assert_num_queries(1):
+        record.collect()
+        # What was seen already costs nothing.
+        record.collect()
     assert list(folder_of_stacks.iterdir()) == [fresh]
 
 
@@ -375,7 +378,7 @@ def wait_for_stacks(name: str) -> None:
     """Until the alarm has rung over there."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        if any(found.node_name == name and found.stacks for found in left_by_others("")):
+        if any(found.node_name == name and found.read() for found in left_by_others("")):
             return
         # Another process writes, and tells nobody.
         time.sleep(0.01)
