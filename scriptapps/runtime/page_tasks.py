@@ -100,12 +100,13 @@ class PageTask:
 
     def _work(self) -> None:
         run, box = get_run(), current_container.get()
-        with _draw(box, self._label, "running"):
+        with _draw(box, self._label, "running") as status:
             try:
                 result = self._function(*self._args, **self._kwargs)
             except Exception as error:
                 failure = report_failure(run.session, run.run_id, error)
                 self._note(status=FAILED, error=failure.shown)
+                status.update(state="error")
             else:
                 self._note(status=DONE, result=result)
         raise RerunScript
@@ -115,12 +116,13 @@ class PageTask:
         box = current_container.get()
         shown: TaskState | None = None
         with _draw(box, self._label, "running") as status:
-            bar = box.empty() if status is None else status.empty()
+            bar = status.empty()
             while True:
                 get_run().check()
                 state = self._queue.look(self._record["id"])
                 if state.is_over:
                     self._note(status=state.status, result=state.result, error=state.error)
+                    status.update(state="complete" if state.status == DONE else "error")
                     raise RerunScript
                 if state != shown:
                     shown = state

@@ -69,6 +69,7 @@ def test_work_that_fails_says_so(stage: Callable[[str], Stage]) -> None:
         played.probe.event(f"go {number}").set()
     played.viewer.click("Start")
     played.until(lambda: last_text(played).startswith("failed"))
+    played.rest()
     assert last_text(played) == "failed None ValueError: unlucky"
     assert played.viewer.page.find("status")[0].props.state == "error"
 
