@@ -29,6 +29,8 @@ from scriptapps.admin_sessions import CSS, duration
 from scriptapps.models import ScriptSession, ServerProcess, ServerProcessQuerySet, live_since
 
 STATE = ServerProcess.State
+DRAINING = "draining"
+"""The reason of a process that was told to end from outside."""
 
 
 class ProcessFilter(admin.SimpleListFilter):
@@ -204,6 +206,8 @@ class ServerProcessAdmin(admin.ModelAdmin):
         """Why it takes nothing, or what became of it."""
         if obj.drain_wanted:
             return gettext("asked for by staff")
+        if obj.reason == DRAINING:
+            return gettext("told to end")
         if obj.reason:
             return f"{obj.reason}: {obj.reason_text}" if obj.reason_text else obj.reason
         return gettext("went silent") if obj.liveness == ServerProcess.Liveness.GONE else "–"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("scriptapps.node")
 
-DRAINING, KILLED = "draining", "killed"
+KILLED = "killed"
 HELD_TEXT = "a call held its interpreter, so that nothing else of it could run"
 KILLED_TEXT = "it ended without a goodbye: killed, or out of memory"
 STATE = ServerProcess.State
@@ -99,11 +99,11 @@ class NodeRecord:
         node, dog = self.node, self.node.watchdog
         sessions = node.select()
         memory = resident_mb()
-        not_ready = STATE.NOT_READY if dog.reason else STATE.READY
+        state = STATE.NOT_READY if dog.reason else STATE.READY
         fields = {
             "beat": Now(),
             "ended_at": None,
-            "state": STATE.DRAINING if node.draining else not_ready,
+            "state": STATE.DRAINING if node.draining else state,
             "reason": dog.reason or node.reason_not_ready,
             "reason_text": dog.explanation,
             "recycles": scriptapps_settings.RECYCLE,

@@ -456,13 +456,15 @@ def test_the_list(root, make):
     )
     make("web-2", state="not_ready", reason="memory", reason_text="900 MB resident, above 800 MB")
     make("web-3", beat=3_700)
-    [first, second, third] = rows(root)
+    make("web-4", state="draining", reason="draining")
+    [first, second, third, fourth] = rows(root)
     numbers = r"12 3 / 8 \+ 2 waiting \+ 1 given up 31 190\.\d MB 4 ms"
     assert re.match(rf"web-1:7 ready \d+ s ago {numbers} ", first)
     assert first.endswith("scriptapps 0.1.0, Django 5.2.1, Python 3.13.1, uvicorn 0.35.0")
     assert second.startswith("web-2:7 not ready memory: 900 MB resident, above 800 MB")
     assert third.startswith("web-3:7 gone went silent 1 h ago")
-    assert "1 ready · 1 not ready · 0 draining · 1 gone · 0 ended" in shown(root.get(LIST))
+    assert fourth.startswith("web-4:7 draining told to end")
+    assert "1 ready · 1 not ready · 1 draining · 1 gone · 0 ended" in shown(root.get(LIST))
 
 
 def test_the_list_leads_to_the_sessions_of_a_process(root, make, sessions, alice):
