@@ -14,6 +14,8 @@ SCRIPTAPPS: dict[str, Any] = {  # type: ignore[no-redef]
     "DETACHED_TTL": 1,
     "PREHEAT_TTL": 1,
     "RUN_ON_SAVE": False,
+    # Nobody of a crowd that is asked one by one sends a heartbeat.
+    "HEARTBEAT_SECONDS": 300,
     "SOCKETS_PER_USER": 5_000,
     "SOCKETS_PER_ADDRESS": 5_000,
     "SOCKETS_TOTAL": 5_000,

@@ -4,12 +4,14 @@ import ctypes
 import gc
 import json
 import sys
-from collections import Counter
 
 from scriptapps import st
+from scriptapps.models import ScriptSession
+from tests.site.alive import counted, watch
 
-KINDS = ("LiveSession", "Viewer", "Outbox", "ScriptConsumer", "PageTree", "StateJournal", "RunContext", "RunGuard")
-
+watch()
+if st.button("Send away"):
+    ScriptSession.objects.live().filter(script_app__slug="page").close("Thank you for coming.")
 st.session_state.setdefault("count", 0)
 if st.button("Count"):
     st.session_state.count += 1
@@ -19,7 +21,5 @@ if st.button("Count"):
     if trim is not None:
         # What the allocator keeps for later is not what the process needs.
         trim(0)
-    found = Counter(type(item).__name__ for item in gc.get_objects())
-    objects = {kind: found[kind] for kind in KINDS}
-    del found
-    st.text(json.dumps({"count": st.session_state.count, "objects": objects, "blocks": sys.getallocatedblocks()}))
+    found = {"count": st.session_state.count, "objects": counted(), "blocks": sys.getallocatedblocks()}
+    st.text(json.dumps(found))
