@@ -17,6 +17,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.files.storage import FileSystemStorage
+from django.db import connections
 
 from scriptapps.access import NOBODY, AccessKind
 from scriptapps.conf import OPTIONS, SETTINGS_NAME, scriptapps_settings
@@ -44,6 +45,7 @@ def register_checks() -> None:
     register(check_access, Tags.security)
     register(check_redis, Tags.compatibility)
     register(check_upload_storage, Tags.security)
+    register(check_listening, Tags.database)
     register(check_deployed_uploads, Tags.files, deploy=True)
     register(check_deployed_layer, Tags.compatibility, deploy=True)
     register(check_deployed_sqlite, Tags.database, deploy=True)
@@ -173,6 +175,19 @@ def check_redis(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
         Error(f"CHANNEL_LAYERS[{alias!r}] loses its connection when nothing happens.", hint=hint, id="scriptapps.E008")
         for alias, layer in _layers()
         if layer.get("BACKEND") in REDIS_LAYERS and not _all_hosts_patient(layer)
+    ]
+
+
+def check_listening(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """E010: a database that cannot tell of writes is to be listened to."""
+    return [
+        Error(
+            f"{SETTINGS_NAME}['LISTEN_DATABASES'] names {alias!r}, which is no PostgreSQL database.",
+            hint="Only PostgreSQL tells of writes from outside; take it out of the list.",
+            id="scriptapps.E010",
+        )
+        for alias in scriptapps_settings.LISTEN_DATABASES
+        if alias not in connections or connections[alias].vendor != "postgresql"
     ]
 
 

@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 from django.db import close_old_connections
 
 from scriptapps import signals
+from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import ScriptApiError
 from scriptapps.runtime.fragments import current_fragment_id
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.table_listener import TableListener
 from scriptapps.table_results import Statement, queryset_of, tables_named
 from scriptapps.table_targets import Target, Targets, WatchedResult
 from scriptapps.table_versions import TableVersions, announcer, in_transaction
@@ -65,6 +67,7 @@ class TableEvents:
         self.node = node
         self.targets = Targets()
         self.versions = TableVersions(self.changed, self._look_again)
+        self._listeners: list[TableListener] = []
         self._comparing = ThreadPoolExecutor(2, thread_name_prefix="scriptapps-tables")
         # Guards everything below; the session's and the targets' own locks are never taken under it.
         self._lock = threading.Lock()
@@ -77,12 +80,17 @@ class TableEvents:
 
     def start(self) -> None:
         """Begin to hear of changes."""
+        self._listeners = [TableListener(alias, self.changed_outside) for alias in scriptapps_settings.LISTEN_DATABASES]
+        for listener in self._listeners:
+            listener.start()
         announcer.versions = self.versions
         signals.tables_changed.connect(self._tables_changed, dispatch_uid="scriptapps.table_events")
 
     def stop(self) -> None:
         """Rerun nothing any more."""
         signals.tables_changed.disconnect(dispatch_uid="scriptapps.table_events")
+        for listener in self._listeners:
+            listener.stop()
         announcer.finish()
         if announcer.versions is self.versions:
             announcer.versions = None

@@ -270,7 +270,7 @@ class TableVersions:
         self._keep(new)
         changed: set[str] = set()
         for row in mine.annotate(now=Now()):
-            now: Any = row.now  # type: ignore[attr-defined]
+            now: Any = row.now
             with self._lock:
                 self._known[row.table] = row.version
                 since = self._new.pop(row.table, time.monotonic())

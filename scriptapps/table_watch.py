@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -31,6 +33,7 @@ QUIET = "scriptapps.quiet"
 """The setting of a PostgreSQL session under which our triggers say nothing."""
 RECENT_SECONDS = 5.0
 """For so long after an announcement a notification about the same write may still arrive."""
+ECHOES_KEPT = 1_000
 
 Heard = Callable[[frozenset[str]], None]
 current_reads: ContextVar[Heard | None] = ContextVar("scriptapps_reads", default=None)
@@ -77,6 +80,7 @@ def _watch(connection: Any) -> None:
         connection.execute_wrappers.insert(0, watch)
     if connection.connection is not None and connection.alias in scriptapps_settings.LISTEN_DATABASES:
         watch.has_listener = True
+        watch.echoes = Echoes(watch.written)
         _by_process[connection.connection.info.backend_pid] = watch
 
 
@@ -92,9 +96,47 @@ def written_here(process: int, table: str) -> Writer | None:
     watch = _by_process.get(process)
     if watch is None:
         return None
-    if watch.announces(table):
+    if watch.echoes.is_echo(table):
         raise LookupError(table)
     return watch.writer
+
+
+class Echoes:
+    """Which notifications of the database are about writes that a connection announces itself: one for each of them.
+
+    Either may come first. The connection's thread and the listening one.
+    """
+
+    def __init__(self, written: Callable[[], set[str]]) -> None:
+        # Those that are not announced yet.
+        self._written = written
+        # Guards both tables below.
+        self._lock = threading.Lock()
+        self._to_come: dict[str, deque[float]] = {}
+        self._came_early: Counter[str] = Counter()
+
+    def announced(self, tables: Iterable[str]) -> None:
+        """For each of these a notification has come or will come."""
+        with self._lock:
+            for table in tables:
+                if self._came_early[table]:
+                    self._came_early[table] -= 1
+                else:
+                    self._to_come.setdefault(table, deque(maxlen=ECHOES_KEPT)).append(time.monotonic())
+
+    def is_echo(self, table: str) -> bool:
+        """Whether a notification that has come is one of those."""
+        is_open = table in self._written()
+        with self._lock:
+            to_come = self._to_come.get(table, ())
+            # Of a table without a trigger none ever comes.
+            while to_come and to_come[0] < time.monotonic() - RECENT_SECONDS:
+                to_come.popleft()
+            if to_come:
+                to_come.popleft()
+                return True
+            self._came_early[table] += is_open
+            return is_open
 
 
 class ConnectionWatch:
@@ -103,12 +145,13 @@ class ConnectionWatch:
     def __init__(self) -> None:
         self.has_listener = False
         self.writer = NOBODY
+        self.echoes = Echoes(self.written)
+        self._executing: frozenset[str] = frozenset()
         # What is to be announced if the transaction commits; Django makes a new list whenever some of it is dropped.
         self._hooks: list[Any] | None = None
         self._noted: dict[tuple[str, ...], set[str]] = {}
         self._telling: list[Any] | None = None
         self._told: set[str] = set()
-        self._recent: dict[str, float] = {}
 
     def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """One statement. Django calls this in place of its own execution."""
@@ -120,17 +163,20 @@ class ConnectionWatch:
             return execute(sql, params, many, context)
         run = current_run.get(None)
         if run is not None and run.reactive:
-            return self._without_echo(connection, writes, lambda: execute(sql, params, many, context))
-        result = execute(sql, params, many, context)
+            return self._without_echo(connection, lambda: execute(sql, params, many, context))
         self.writer = NOBODY if run is None else Writer(run.session.session_id, _ran(run))
-        writes |= deleted_with(writes, sql)
-        self._recent |= dict.fromkeys(writes, time.monotonic())
-        if connection.in_atomic_block or not connection.get_autocommit():
-            self._note(connection, writes)
-        elif connection.vendor == "sqlite" and "RETURNING" in str(sql).upper():
-            when_closed(context["cursor"], functools.partial(announce, writes, self.writer))
-        else:
-            announce(writes, self.writer)
+        self._executing = writes
+        try:
+            result = execute(sql, params, many, context)
+            writes |= deleted_with(writes, sql)
+            if connection.in_atomic_block or not connection.get_autocommit():
+                self._note(connection, writes)
+            elif connection.vendor == "sqlite" and "RETURNING" in str(sql).upper():
+                when_closed(context["cursor"], functools.partial(announce, writes, self.writer))
+            else:
+                self._announce(writes, self.writer)
+        finally:
+            self._executing = frozenset()
         return result
 
     def _note(self, connection: Any, tables: frozenset[str]) -> None:
@@ -147,26 +193,31 @@ class ConnectionWatch:
         # One hook for all that ends together.
         noted = self._noted[savepoints] = set(tables)
         tell = functools.partial(self._committed, connection, noted, self.writer, once=not is_test)
-        # First: a hook of the site that fails takes away those behind it.
-        connection.run_on_commit.insert(0, (set(connection.savepoint_ids), tell, True))
+        # First: a hook of the site that fails takes away those behind it. A test finds its own at the end.
+        place = len(connection.run_on_commit) if is_test else 0
+        connection.run_on_commit.insert(place, (set(connection.savepoint_ids), tell, True))
 
     def _committed(self, connection: Any, tables: set[str], writer: Writer, *, once: bool) -> None:
         if connection.run_on_commit is not self._telling:
             self._telling, self._told = connection.run_on_commit, set()
-        self._recent |= dict.fromkeys(tables, time.monotonic())
-        new = tables - self._told if once else tables
+        new = frozenset(tables - self._told if once else tables)
         self._told |= new
         if new:
-            announce(frozenset(new), writer)
+            self._announce(new, writer)
+        # Waits no longer.
+        tables.clear()
 
-    def announces(self, table: str) -> bool:
-        """Whether a write to this table waits for its commit, or was announced a moment ago."""
-        is_recent = time.monotonic() - self._recent.get(table, float("-inf")) < RECENT_SECONDS
-        return is_recent or any(table in noted for noted in list(self._noted.values()))
+    def _announce(self, tables: frozenset[str], writer: Writer) -> None:
+        if self.has_listener:
+            self.echoes.announced(tables)
+        announce(tables, writer)
 
-    def _without_echo(self, connection: Any, tables: frozenset[str], execute: Callable[[], Any]) -> Any:
+    def written(self) -> set[str]:
+        """What waits for its commit, or for the end of its statement."""
+        return set(self._executing).union(*list(self._noted.values()))
+
+    def _without_echo(self, connection: Any, execute: Callable[[], Any]) -> Any:
         """What a run writes that a change of a table caused reruns nothing more, here or in other processes."""
-        self._recent |= dict.fromkeys(tables, time.monotonic())
         if not self.has_listener or connection.connection is None:
             return execute()
         with _quiet(connection):
@@ -262,9 +313,9 @@ def _followers() -> dict[str, set[str]]:
     """Whose rows follow those of a table: Django's DB_CASCADE, DB_SET_NULL and DB_SET_DEFAULT (Django 6.1)."""
     found: dict[str, set[str]] = {}
     for model in apps.get_models(include_auto_created=True):
-        for field in model._meta.local_fields:
-            on_delete = getattr(field.remote_field, "on_delete", None)
-            if hasattr(on_delete, "on_delete_sql"):
+        fields: list[Any] = list(model._meta.local_fields)
+        for field in fields:
+            if hasattr(getattr(field.remote_field, "on_delete", None), "on_delete_sql"):
                 target = table_name(field.related_model._meta.db_table)
                 found.setdefault(target, set()).add(table_name(model._meta.db_table))
     return found

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.core.checks import run_checks
+from django.db import connections
 
 from scriptapps import checks
 
@@ -43,6 +44,14 @@ def test_uploaded_files_are_not_shown_to_everybody(settings, tmp_path):
     assert ids(checks.check_upload_storage()) == ["scriptapps.E009"]
     settings.STORAGES = settings.STORAGES | {"scriptapps": MEMORY}
     assert ids(checks.check_upload_storage()) == []
+
+
+def test_only_postgresql_can_be_listened_to(settings, monkeypatch):
+    settings.SCRIPTAPPS = {"LISTEN_DATABASES": ["default", "elsewhere"]}
+    monkeypatch.setattr(connections["default"], "vendor", "sqlite")
+    assert ids(checks.check_listening()) == ["scriptapps.E010"] * 2
+    monkeypatch.setattr(connections["default"], "vendor", "postgresql")
+    assert ids(checks.check_listening()) == ["scriptapps.E010"]
 
 
 def test_uploaded_files_of_several_hosts(deployed):

@@ -5,9 +5,10 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from scriptapps.management.commands import scriptapps_triggers
 from scriptapps.models import ScriptApp, ScriptSession
 from scriptapps.sweep import SweepReport
 
@@ -61,3 +62,33 @@ def test_silence(forgotten):
     assert run(verbosity=0) == ""
     forgotten.refresh_from_db()
     assert forgotten.state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["install", "shop.Order"], "no PostgreSQL database"),
+        (["list", "--database", "elsewhere"], "no database 'elsewhere'"),
+    ],
+)
+def test_triggers_only_where_there_can_be_some(arguments, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("scriptapps_triggers", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("shop.Order", ["shop_order"]),
+        ("shop", ["shop_customer", "shop_product", "shop_order", "shop_orderline"]),
+        ("project.shop", ["shop_customer", "shop_product", "shop_order", "shop_orderline"]),
+        ("some_table", ["some_table"]),
+    ],
+)
+def test_triggers_for_an_app_a_model_or_a_table(name, tables):
+    assert list(scriptapps_triggers.named_tables(name)) == tables
+
+
+def test_triggers_for_a_model_that_does_not_exist():
+    with pytest.raises(CommandError, match="Ordr"):
+        list(scriptapps_triggers.named_tables("shop.Ordr"))

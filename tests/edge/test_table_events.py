@@ -5,18 +5,22 @@ Runs on: pytest with the demo shop's tables.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import os
+import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from project.shop.models import Customer, Order, Product
-from scriptapps import table_events
 from scriptapps.models import TableVersion
+from scriptapps.table_results import Statement
 from scriptapps.table_versions import announcer
 from tests.live import Browser, Site
 
@@ -94,7 +98,12 @@ class TestModel:
         requests: list[Any] = []
         session = site.session(viewer)
         request_rerun = session.request_rerun
-        session.request_rerun = lambda request: requests.append(request) or request_rerun(request)
+
+        def noted(request: Any) -> bool:
+            requests.append(request)
+            return request_rerun(request)
+
+        session.request_rerun = noted
         await save_order(customer)
         await viewer.until(lambda: viewer.texts() == ["2 1"])
         [request] = requests
@@ -241,8 +250,13 @@ class TestResult:
     ):
         viewers = [await browser.open() for _ in range(3)]
         fetched: list[str] = []
-        digest = table_events.Statement.digest
-        monkeypatch.setattr(table_events.Statement, "digest", lambda self: fetched.append(self.sql) or digest(self))
+        digest = Statement.digest
+
+        def noted(self: Statement) -> bytes:
+            fetched.append(self.sql)
+            return digest(self)
+
+        monkeypatch.setattr(Statement, "digest", noted)
         await save_order(customer, status="paid")
         await site.until(lambda: fetched and not site.node.tables.waiting)
         assert 1 <= len(fetched) < len(viewers)
@@ -467,3 +481,89 @@ async def test_saving_an_order_in_the_admin_updates_an_open_dashboard(
     response = await sync_to_async(save)()
     assert response.status_code == 302
     await viewer.until(lambda: viewer.texts() == ["page 1", "orders ['Shipped']"])
+
+
+class TestOtherProcesses:
+    SCRIPT = "st.rerun_on(Order)\nst.text(f'{runs} {Order.objects.count()}')\n"
+
+    @pytest.fixture(autouse=True)
+    def _script(self, site: Site) -> None:
+        script(site, self.SCRIPT)
+
+    @staticmethod
+    def write_elsewhere(customer: Customer, *, raised: bool = True) -> None:
+        """What another process writes, as far as this one can see it."""
+        theirs = connection.copy()
+        theirs.connect()
+        # This process is not to know.
+        theirs.execute_wrappers.clear()
+        with closing(theirs), theirs.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO shop_order (customer_id, placed_at, status, channel, region, total) "
+                "VALUES (%s, '2026-01-01', 'new', 'web', 'north', 0)",
+                [customer.pk],
+            )
+            if raised:
+                cursor.execute(
+                    "UPDATE scriptapps_tableversion SET version = version + 1, changed = CURRENT_TIMESTAMP "
+                    "WHERE \"table\" = 'shop_order'"
+                )
+
+    async def test_a_hint_is_followed(self, site: Site, browser: Browser, customer: Customer, settings: Any):
+        settings.SCRIPTAPPS = {**settings.SCRIPTAPPS, "BEAT_SECONDS": 300}
+        viewer = await browser.open()
+        await sync_to_async(self.write_elsewhere)(customer)
+        site.node.beat.heard("tables", ["shop_order"])
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
+
+    async def test_a_hint_that_got_lost_is_made_good_by_the_beat(
+        self, site: Site, browser: Browser, customer: Customer
+    ):
+        viewer = await browser.open()
+        await sync_to_async(self.write_elsewhere)(customer)
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
+
+    async def test_a_writer_that_does_not_know_yet_is_looked_after(
+        self, site: Site, browser: Browser, customer: Customer, monkeypatch: pytest.MonkeyPatch
+    ):
+        await TableVersion.objects.all().adelete()
+        monkeypatch.setattr("scriptapps.table_versions.KNOWN_SECONDS", 0.3)
+        monkeypatch.setattr("scriptapps.table_versions.MARGIN_SECONDS", 0.1)
+        viewer = await browser.open()
+        await sync_to_async(self.write_elsewhere)(customer, raised=False)
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
+
+    async def test_a_notification_and_a_hint_of_one_write_are_one_rerun(
+        self, site: Site, browser: Browser, customer: Customer
+    ):
+        viewer = await browser.open()
+        await sync_to_async(self.write_elsewhere)(customer)
+        site.node.tables.changed_outside("shop_order", None)
+        site.node.tables.look_soon()
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
+        await site.until(lambda: not site.node.engine.timers.waits(site.node.tables, "outside shop_order"))
+        await all_done(site)
+        assert site.session(viewer).runs == 2
+
+    async def test_a_notification_alone_is_enough(self, site: Site, browser: Browser, customer: Customer):
+        viewer = await browser.open()
+        await sync_to_async(self.write_elsewhere)(customer, raised=False)
+        site.node.tables.changed_outside("shop_order", None)
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
+
+    async def test_a_shell_reaches_the_page(self, site: Site, browser: Browser, customer: Customer):
+        viewer = await browser.open()
+        code = (
+            "import django; django.setup()\n"
+            "from project.shop.models import Customer, Order\n"
+            "Order.objects.create(customer=Customer.objects.get(), region='north')\n"
+        )
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "SQLITE_PATH": str(connection.settings_dict["NAME"]),
+            "PGDATABASE": str(connection.settings_dict["NAME"]),
+        }
+        shell = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment)
+        assert await shell.wait() == 0
+        await viewer.until(lambda: viewer.texts() == ["2 1"])
