@@ -5,6 +5,7 @@ Runs on: any thread. Invariant: importing this package loads nothing else; scrip
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 __version__ = "0.1.0"
@@ -15,6 +16,4 @@ def __getattr__(name: str) -> Any:
     """What needs the site's models, loaded when it is first asked for."""
     if name not in LATER:
         raise AttributeError(f"module 'scriptapps' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(LATER[name]), name)
+    return getattr(importlib.import_module(LATER[name]), name)
