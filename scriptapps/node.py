@@ -246,13 +246,14 @@ class ServerNode:
 
     def _give_up_all(self, patience: float) -> None:
         self.watchdog.stop()
-        self.access.stop()
-        self.tables.stop()
-        self.beat.stop()
         sessions = self.select()
+        # Before anything that may have to wait for the database.
         for session in sessions:
             session.moved = True
             session.close(SERVER_STOPS, "server stops")
+        self.access.stop()
+        self.tables.stop()
+        self.beat.stop()
         self.engine.shut_down(patience)
         self.run_signals.stop()
         self.rows.stop()
