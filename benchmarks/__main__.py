@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: starts the server, measures every scenario, prints a table or JSON.
+"""`python -m benchmarks`: starts the server, measures every scenario, prints a table or JSON. `python -m benchmarks
+steering` measures what is asked from outside.
 
 Runs on: the command line. Exits with 1 when a scenario could not be measured.
 """
@@ -15,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from importlib import metadata
 
-from benchmarks import durability
+from benchmarks import durability, steering
 from benchmarks.measuring import Plan, Result, measure
 from benchmarks.server import RunningServer, ServerError, running_server
 from benchmarks.socket_client import RefusedError
@@ -31,6 +32,8 @@ TITLES = f"{'times in ms':<19} │ {'the script':<56} │ {'the floor':<27} │ 
 
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
+    if arguments[:1] == ["steering"]:
+        return steering.main(arguments[1:])
     options = parse(arguments)
     results: list[Result | durability.Comparison] = []
     try:

@@ -33,10 +33,11 @@ class ServerError(RuntimeError):
 
 @dataclass(frozen=True)
 class RunningServer:
-    """The server's address and process."""
+    """The server's address and process, and what another process of its site has to know."""
 
     url: str
     process: subprocess.Popen[bytes]
+    environment: dict[str, str]
 
     def cpu_seconds(self) -> float:
         """Processor time that the server used so far; not a number where the system does not tell (Linux does)."""
@@ -98,19 +99,26 @@ def running_server(server: str, people: int, store: str = "database", database: 
         }
         prepare = [sys.executable, "-m", "benchmarks.site.prepare", str(people)]
         subprocess.run(prepare, cwd=ROOT, env=environment, check=True)
-        port = free_port()
-        log = Path(folder) / "server.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command(server, port), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-            )
-        try:
-            base_url = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(base_url, process, log)
-            yield RunningServer(base_url, process)
-        finally:
-            end(process)
-            sys.stderr.write(log.read_text(errors="replace"))
+        with serving(server, environment) as running:
+            yield running
+
+
+@contextmanager
+def serving(server: str, environment: dict[str, str]) -> Iterator[RunningServer]:
+    """One server process of a site; yields it. Raises ServerError."""
+    port = free_port()
+    log = Path(environment["BENCHMARK_FOLDER"]) / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command(server, port), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        base_url = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(base_url, process, log)
+        yield RunningServer(base_url, process, environment)
+    finally:
+        end(process)
+        sys.stderr.write(log.read_text(errors="replace"))
 
 
 def wait_until_it_answers(base_url: str, process: subprocess.Popen[bytes], log: Path) -> None:

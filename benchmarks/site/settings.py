@@ -1,7 +1,8 @@
 """Settings of the measured site: production-like (DEBUG off), a database that is thrown away, no rate limits.
 
 Runs on: the server process. The harness names the folder of the SQLite file in BENCHMARK_FOLDER, the state store in
-BENCHMARK_STORE, and a database of PostgreSQL, where it is to be that, in BENCHMARK_POSTGRES, with PGHOST and so on.
+BENCHMARK_STORE, a database of PostgreSQL, where it is to be that, in BENCHMARK_POSTGRES, with PGHOST and so on, and the
+address of a channel layer in Redis, where there is one, in BENCHMARK_REDIS.
 """
 
 import os
@@ -66,6 +67,9 @@ STATIC_URL = "static/"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/apps/"
 USE_TZ = True
+
+if REDIS := os.environ.get("BENCHMARK_REDIS"):
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS]}}}
 
 STORES = {"database": "scriptapps.store.DatabaseStateStore", "none": "benchmarks.site.no_store.NoStateStore"}
 

@@ -49,3 +49,21 @@ def test_it_prints_a_table_and_where_the_time_goes() -> None:
     assert "state store: none" in printed
     assert any(line.startswith("counter") and "│" in line for line in printed.splitlines())
     assert "MainThread" in printed
+
+
+def test_it_measures_what_is_asked_from_outside() -> None:
+    command = [sys.executable, "-m", "benchmarks", "steering", "--rounds", "3", "--sessions", "6", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["one"]["rounds"] == 3
+    assert answer["one"]["median"] > answer["one"]["asking"] > 0
+    assert answer["many"]["sessions"] == 6
+    assert answer["many"]["p95"] > 0
+
+
+def test_it_measures_ways_to_learn_of_a_commit() -> None:
+    command = [sys.executable, "-m", "benchmarks.hint_ways", "--commits", "4", "--idle", "0.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == 6
