@@ -148,6 +148,11 @@ OPTIONS: dict[str, Option] = {
     "RECYCLE": _switch(None),
     "STALL_SECONDS": _number(30, 1, 3_600),
     "MEMORY_WATERMARK_MB": Option(None, (int, float, type(None)), 1, 16_777_216),
+    "API_ENABLED": _switch(True),
+    "API_RATE_PER_MINUTE": _count(120, 1, 1_000_000),
+    "API_BODY_BYTES": _count(262_144, 1_024, 1_073_741_824),
+    "API_WAIT_SECONDS": _number(30, 0, 300),
+    "AUDIT_DAYS": _number(365, 1, 36_500),
     "LOGIN_URL": Option(None, (str, type(None))),
     "WATCH_TABLES": _switch(True),
     "UNWATCHED_TABLES": Option([], (list, tuple), check=_check_strings),
@@ -193,6 +198,11 @@ class ScriptAppsSettings:
     MEMORY_WATERMARK_MB: float | None
     FRAME_ANCESTORS: list[str]
     SEND_CSP: bool | None
+    API_ENABLED: bool
+    API_RATE_PER_MINUTE: int
+    API_BODY_BYTES: int
+    API_WAIT_SECONDS: float
+    AUDIT_DAYS: float
     LOGIN_URL: str
     WATCH_TABLES: bool
     UNWATCHED_TABLES: list[str]

@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import prefetch_related_objects
 
 from scriptapps.access import AccessKind
-from scriptapps.models import ScriptApp
+from scriptapps.models import ApiToken, ScriptApp, ScriptSessionQuerySet
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
 
 
@@ -38,6 +38,7 @@ ACT_PERMISSIONS = {
     "stop": "terminate_scriptsession",
     "close": "terminate_scriptsession",
     "patch": "patch_scriptsession",
+    "event": "rerun_scriptsession",
 }
 """The permission of the app that each act on other people's sessions needs. "patch" is changing values and state."""
 
@@ -48,6 +49,43 @@ def may_act(user: Any, act: str) -> bool:
     Raises KeyError for an act that is not in ACT_PERMISSIONS.
     """
     return bool(user.is_active and user.has_perm(f"scriptapps.{ACT_PERMISSIONS[act]}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who acts on sessions of others: a user, or a program with a token of theirs, which can only be less.
+
+    Made anew for each request or command, with a user who was read for it: rights are those of that moment.
+    """
+
+    user: Any
+    token: ApiToken | None = None
+
+    def may(self, act: str) -> bool:
+        """Whether this act is allowed at all. Raises KeyError for one that is not in ACT_PERMISSIONS."""
+        if self.token is not None and (self.token.refusal() or act not in self.token.scopes):
+            return False
+        return may_act(self.user, act)
+
+    def visible(self, sessions: ScriptSessionQuerySet) -> ScriptSessionQuerySet:
+        """Those of these sessions that the acts are allowed on."""
+        if self.token is None or self.token.every_script_app:
+            return sessions
+        return sessions.filter(script_app__in=self.token.script_apps.values("pk"))
+
+    @property
+    def key(self) -> str:
+        """What tells this actor from all others."""
+        return f"user:{self.user.pk}" if self.token is None else f"token:{self.token.pk}"
+
+    @property
+    def token_name(self) -> str:
+        """For records; "" for a person."""
+        return f"{self.token.name} ({self.token.prefix})" if self.token else ""
+
+    def __str__(self) -> str:
+        name: str = self.user.get_username()
+        return f"{name}, token {self.token.name}" if self.token else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Runs on: start-up. Invariant: the socket's address is the page's plus `ws/`; the
 from django.urls import path
 
 from scriptapps import health, upload_views, views
+from scriptapps.api.views import urlpatterns as api_urlpatterns
 
 app_name = "scriptapps"
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     # "-" is no slug: nothing can stand in the way of these.
     path("-/healthz/", health.healthz, name="healthz"),
     path("-/ready/", health.ready, name="ready"),
+    # No address of a script app ends without a slash.
+    *api_urlpatterns(),
     path("<slug:slug>/", views.page, name="page"),
     path("<slug:slug>/ws/", views.socket, name="socket"),
     path("<slug:slug>/status/", views.status, name="status"),
