@@ -174,6 +174,18 @@ describe("a live page", () => {
     expect(ids[0]).toBe(ids[1]);
   });
 
+  it("sends what was done meanwhile only after what was sent before", async () => {
+    await attach();
+    for (const widget of ["w", "x"]) page.events.putValue(widget, text("sent"));
+    FakeSocket.last.onclose({ code: 4002 });
+    page.events.putValue("y", text("meanwhile"));
+    await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(2));
+    FakeSocket.last.onopen();
+    FakeSocket.last.say({ batch: 1, ackedSeq: 1, welcome: welcome("s1"), snapshot: snapshot() });
+    // The server takes a number below one that it has seen for a repetition.
+    expect(FakeSocket.last.sent.flatMap(({ seq }) => seq || [])).toEqual([2, 3]);
+  });
+
   it("drops events meant for another session", async () => {
     await attach();
     page.events.putValue("w", text("b"));

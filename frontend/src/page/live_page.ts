@@ -206,9 +206,9 @@ export class LivePage implements PageState {
     }
     this.#seenSeq = Math.max(message.seenSeq, message.ackedSeq);
     if (message.welcome) this.#welcomed(message.welcome);
-    if (message.ackedSeq) this.events.acknowledge(message.ackedSeq);
+    else if (message.ackedSeq) this.events.acknowledge(message.ackedSeq);
     this.#apply(message);
-    if (message.welcome) this.events.replay();
+    if (message.welcome) this.events.replay(message.ackedSeq);
     if (message.batch) this.#socket.send({ seq: 0, kind: { $case: "ack", value: { batch: message.batch } } });
   }
 

@@ -68,10 +68,10 @@ export class EventQueue {
     this.#flush();
   }
 
-  /** After a reconnect: everything unacknowledged again with its old number, then the rest. */
-  replay(): void {
-    for (const event of this.#pending) if (event.seq) this.send({ seq: event.seq, kind: event.kind });
-    this.#flush();
+  /** After a reconnect: everything unacknowledged again with its old number, and only then what has none yet. */
+  replay(ackedSeq: number): void {
+    for (const event of this.#pending) if (event.seq > ackedSeq) this.send({ seq: event.seq, kind: event.kind });
+    this.acknowledge(ackedSeq);
   }
 
   /** The script session is another one: what was meant for the old one is void. */
