@@ -9,6 +9,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.db import close_old_connections, connections
@@ -31,7 +32,6 @@ logger = logging.getLogger("scriptapps.node")
 
 SWEEP_SECONDS = 900.0
 SWEEP_AT_ONCE = 5_000
-BEAT_FAILED = "The node's beat failed; it tries again"
 NEW_SECONDS = 10.0
 """A session younger than this may have a row that its page's transaction has not committed yet."""
 
@@ -66,20 +66,26 @@ class NodeBeat:
         next_beat = next_check = time.monotonic()
         while not self._stop.wait(max(min(next_beat, next_check) - time.monotonic(), 0.01)):
             now = time.monotonic()
-            try:
-                freshen()
-                if now >= next_beat:
-                    next_beat = now + scriptapps_settings.BEAT_SECONDS
-                    self.beat()
-                if now >= next_check:
-                    next_check = now + scriptapps_settings.REVALIDATE_SECONDS
-                    self.node.access.check(self.node.select())
-            except Exception as error:
-                self.node.outages.failed(BEAT_FAILED, error)
-            else:
-                if self.node.outages.is_over(BEAT_FAILED):
-                    logger.warning("The node's beat works again")
+            freshen()
+            if now >= next_beat:
+                next_beat = now + scriptapps_settings.BEAT_SECONDS
+                self._try(self.beat, "The node's beat failed; it tries again")
+            if now >= next_check:
+                next_check = now + scriptapps_settings.REVALIDATE_SECONDS
+                self._try(self._check, "Identities could not be checked; the next beat tries again")
         connections.close_all()
+
+    def _try(self, work: Callable[[], None], trouble: str) -> None:
+        try:
+            work()
+        except Exception as error:
+            self.node.outages.failed(trouble, error)
+        else:
+            if self.node.outages.is_over(trouble):
+                logger.warning("It is over: %s", trouble)
+
+    def _check(self) -> None:
+        self.node.access.check(self.node.select())
 
     # -- steering --------------------------------------------------------------------------------------------------
 
