@@ -93,12 +93,6 @@ async def test_pages_that_work_move_to_the_other_node(nodes: Nodes, kind: str, t
 @pytest.mark.redis
 async def test_the_same_on_postgres(tmp_path: Path) -> None:
     with postgres_site() as site, Nodes(site | {GO_ON: str(tmp_path / "go-on")}, tmp_path) as nodes:
-        ask_site(
-            site,
-            "from django.db import connection\n"
-            "connection.cursor().execute('CREATE TABLE run_log (id serial primary key, session text, node text, "
-            "began timestamptz, ended timestamptz)')\nprint('null')",
-        )
         await drained(nodes, "daphne", tmp_path / "go-on")
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 from pathlib import Path
 
-VARIABLE, GO_ON = "SCRIPTAPPS_FAULT_FILE", "SCRIPTAPPS_GO_ON_FILE"
+VARIABLE, GO_ON, RUN_LOG = "SCRIPTAPPS_FAULT_FILE", "SCRIPTAPPS_GO_ON_FILE", "SCRIPTAPPS_RUN_LOG"
 POINTS = (
     "before the run",
     "in the run",

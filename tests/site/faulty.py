@@ -1,7 +1,7 @@
 """The demo site with the scripts and the store of the fault tests. Runs on: servers of the fault tests.
 
-The environment sets BEAT_SECONDS, LEASE_SECONDS, DRAIN_SECONDS, REVALIDATE_SECONDS, SQLITE_TIMEOUT (seconds) and
-SQLITE_PAGES, which is all that the database file may have.
+The environment sets BEAT_SECONDS, LEASE_SECONDS, DRAIN_SECONDS, HEARTBEAT_SECONDS, DETACHED_TTL, REVALIDATE_SECONDS,
+SQLITE_TIMEOUT (seconds) and SQLITE_PAGES, which is all that the database file may have.
 """
 
 import os
@@ -27,6 +27,8 @@ _CHANGED: dict[str, Any] = {
     "REVALIDATE_SECONDS": float(os.environ.get("REVALIDATE_SECONDS", "60")),
     "LEASE_SECONDS": float(os.environ.get("LEASE_SECONDS", "30")),
     "DRAIN_SECONDS": float(os.environ.get("DRAIN_SECONDS", "10")),
+    "HEARTBEAT_SECONDS": float(os.environ.get("HEARTBEAT_SECONDS", "15")),
+    "DETACHED_TTL": float(os.environ.get("DETACHED_TTL", "600")),
     "SCRIPT_STOP_GRACE": 0.5,
     "SOCKETS_PER_USER": 500,
     "SOCKETS_PER_ADDRESS": 500,
