@@ -20,7 +20,8 @@ from django.utils.module_loading import import_string
 
 from scriptapps import lease
 from scriptapps.errors import LeaseLostError, StoredStateGoneError
-from scriptapps.models import ScriptApp, ScriptSession
+from scriptapps.models import ScriptApp, ScriptSession, SessionRequest
+from scriptapps.runtime.outside import RequestAnswer
 from scriptapps.runtime.state_journal import STATE, WIDGET, Name, StateChange
 from scriptapps.store import BaseStateStore, write_alias
 
@@ -184,6 +185,38 @@ class StateStoreContract:
         assert self.seqs(session_id) == {"tab": 1}
         store.commit(session_id, NODE, 1, difference({(STATE, "m"): b"3"}, tab=2))
         assert store.load(session_id) == {(STATE, "n"): b"1", (STATE, "m"): b"3"}
+
+    def test_answers_to_requests_are_a_part_of_the_change(self, store: BaseStateStore, session_id: str) -> None:
+        """Whoever finds a request unanswered carries it out; so the answer comes with the state or not at all."""
+        first, second = (
+            SessionRequest.objects.create(session_id=session_id, kind="rerun", trigger="test") for _ in "12"
+        )
+
+        def change(**seqs: int) -> StateChange:
+            made = difference({(STATE, "n"): b"%d" % len(seqs)}, **seqs)
+            made.requests = [RequestAnswer(first.pk, "completed"), RequestAnswer(second.pk, "running", run_id="r-1")]
+            return made
+
+        def outcomes() -> list[str]:
+            return list(SessionRequest.objects.order_by("pk").values_list("outcome", flat=True))
+
+        with pytest.raises(LeaseLostError):
+            store.commit(session_id, NODE, 2, change(tab=1))
+        with transaction.atomic(using=write_alias()):
+            store.commit(session_id, NODE, 1, change(tab=1))
+            transaction.set_rollback(True, using=write_alias())
+        assert outcomes() == ["", ""]
+        store.commit(session_id, NODE, 1, change(tab=1))
+        assert outcomes() == ["completed", "running"]
+        assert [row.pk for row in SessionRequest.objects.unfinished()] == [second.pk]
+        assert not SessionRequest.objects.waiting().exists()
+        # Numbers alone, and the end of the run that was going on.
+        later = difference({}, tab=2)
+        later.requests = [RequestAnswer(second.pk, "failed", "it broke", "r-1")]
+        store.commit(session_id, NODE, 1, later)
+        second.refresh_from_db()
+        assert (second.outcome, second.error, second.run_id) == ("failed", "it broke", "r-1")
+        assert second.finished is not None
 
     def test_other_connections_see_it_at_once(self, store: BaseStateStore, session_id: str) -> None:
         """Another process reads through another connection."""
