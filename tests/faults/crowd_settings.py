@@ -12,7 +12,6 @@ SCRIPTAPPS: dict[str, Any] = {  # type: ignore[no-redef]
     "BEAT_SECONDS": 0.5,
     "LEASE_SECONDS": 30,
     "DETACHED_TTL": 1,
-    "PREHEAT_TTL": 1,
     "RUN_ON_SAVE": False,
     # Nobody of a crowd that is asked one by one sends a heartbeat.
     "HEARTBEAT_SECONDS": 300,
