@@ -22,10 +22,12 @@ def months_before(moment: datetime, months: int) -> datetime:
 
 with st.sidebar:
     st.header("Filters")
-    region = st.selectbox("Region", list(Region), index=None, format_func=lambda r: r.label, placeholder="All regions")
+    region = st.selectbox(
+        "Region", list(Region), index=None, format_func=lambda r: r.label, placeholder="All regions", key="region"
+    )
     products = st.multiselect("Products", list(Product.objects.values_list("name", flat=True)), placeholder="All")
     channels = st.multiselect("Channels", list(Order.Channel), format_func=lambda c: c.label, placeholder="All")
-    months = st.slider("Months", 1, 12, 12, help="Whole months, the running one included.")
+    months = st.slider("Months", 1, 12, 12, help="Whole months, the running one included.", key="months")
     compare = st.toggle("Compare with the time before", value=True)
 
 lines = OrderLine.objects.exclude(order__status=Order.Status.CANCELLED)

@@ -37,6 +37,7 @@ def test_sweeping(forgotten):
         "Closed sessions whose stored values were removed: 1 (2.0\xa0KB)",
         "Uploaded files that nobody needs any more, removed: 0 (0\xa0bytes)",
         "Rows of closed sessions removed: 0",
+        "Rows of requests that ended long ago removed: 0",
         "Rows of server processes that are gone removed: 0",
     ]
     forgotten.refresh_from_db()

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
 from scriptapps.access import NOBODY, PUBLIC, SIGNED_IN, STAFF, AccessRule
 from scriptapps.models import ScriptApp
-from scriptapps.permissions import Decision, decide, decide_batch, decide_slug, openable
+from scriptapps.permissions import ACT_PERMISSIONS, Decision, decide, decide_batch, decide_slug, may_act, openable
 from scriptapps.registry import EffectiveApp
 
 ALLOW, SIGN_IN, FORBIDDEN, GONE = Decision.ALLOW, Decision.SIGN_IN, Decision.FORBIDDEN, Decision.GONE
@@ -122,3 +122,33 @@ def test_the_index_asks_few_questions(people, folder, django_assert_max_num_quer
     user = User.objects.get(username="holder")
     with django_assert_max_num_queries(4):
         assert len(openable(user)) == 30
+
+
+# -- acts on sessions of others ----------------------------------------------------------------------------------------
+
+OPERATORS = {
+    "anonymous": set(),
+    "plain": set(),
+    "staff": set(),
+    "superuser": set(ACT_PERMISSIONS),
+    "inactive": set(),
+}
+
+
+@pytest.mark.parametrize("who", OPERATORS)
+def test_acts_need_their_permission(people, who):
+    assert {act for act in ACT_PERMISSIONS if may_act(people[who], act)} == OPERATORS[who]
+
+
+@pytest.mark.parametrize("codename", sorted(set(ACT_PERMISSIONS.values())))
+def test_each_permission_gives_its_acts_and_no_others(db, codename):
+    user = User.objects.create_user("operator")
+    user.user_permissions.add(Permission.objects.get(content_type__app_label="scriptapps", codename=codename))
+    assert {act for act in ACT_PERMISSIONS if may_act(user, act)} == {
+        act for act, needed in ACT_PERMISSIONS.items() if needed == codename
+    }
+
+
+def test_an_act_that_does_not_exist(people):
+    with pytest.raises(KeyError):
+        may_act(people["superuser"], "explode")

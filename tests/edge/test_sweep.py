@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from scriptapps import node_beat
 from scriptapps import sweep as sweep_module
-from scriptapps.models import ScriptApp, ScriptSession, SessionValue
+from scriptapps.models import ScriptApp, ScriptSession, SessionRequest, SessionValue
 from scriptapps.node_beat import NodeBeat
 from scriptapps.signals import session_closed
 from scriptapps.sweep import SweepReport, sweep
@@ -91,6 +91,24 @@ def test_a_living_process_is_asked_once(make):
     away.refresh_from_db()
     assert away.state == "idle"
     assert [request.kind for request in away.requests.all()] == ["close"]
+
+
+def test_requests_go_after_their_time_and_none_stays_without_an_answer(make):
+    session, closed = make(node="web-1", viewers=1), make(node="", closed=60)
+    now = timezone.now()
+    asked = {"kind": "rerun", "trigger": "test"}
+    for finished, outcome in [(OLD + 60, "completed"), (OLD - 60, "completed"), (None, "")]:
+        moment = None if finished is None else now - timedelta(seconds=finished)
+        session.requests.create(finished=moment, outcome=outcome, created=now - timedelta(days=9), **asked)
+    # Asked in the moment of the end.
+    late = closed.requests.create(**asked)
+    assert sweep(dry_run=True).requests == 1
+    assert sweep().requests == 1
+    assert [request.outcome for request in session.requests.order_by("pk")] == ["completed", ""]
+    late.refresh_from_db()
+    assert (late.outcome, late.finished is not None) == ("gone", True)
+    closed.delete()
+    assert SessionRequest.objects.count() == 2
 
 
 def test_closed_sessions_lose_their_values_first_and_their_rows_later(make):

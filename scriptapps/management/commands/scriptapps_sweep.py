@@ -34,4 +34,5 @@ class Command(BaseCommand):
             size = filesizeformat(report.file_bytes)
             self.stdout.write(f"Uploaded files that nobody needs any more, removed: {report.files} ({size})")
             self.stdout.write(f"Rows of closed sessions removed: {report.deleted}")
+            self.stdout.write(f"Rows of requests that ended long ago removed: {report.requests}")
             self.stdout.write(f"Rows of server processes that are gone removed: {report.processes}")
