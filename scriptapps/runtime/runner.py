@@ -221,17 +221,16 @@ class _Execution:
         if self.wants_rerun and self.run.fired and self.run.clicks - self.run.fired:
             # One click was handled and an older one may wait for the next run: that run stores both.
             return False
-        session.outside.settle(self.run, self.request, "" if self.wants_rerun else self.outcome, self.message)
         if self._is_left_to_next():
             return False
+        session.outside.settle(self.run, self.request, "" if self.wants_rerun else self.outcome, self.message)
         tell_lost(session)
         if session.options.commit is None:
             return True
-        change = session.collect_change(self.run)
         self._show_first()
+        change = session.collect_change(self.run)
         if not change:
             return True
-        # Changes are under way by their tick if this takes long; if not, they and the run's end are one message.
         try:
             change = self._commit(change)
         except LeaseLostError:
