@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,10 +76,10 @@ def test_what_is_not_of_this_site_is_dropped(port: HintPort, ears: Ears, setting
 def test_an_old_hint_is_not_followed(settings: Any, monkeypatch) -> None:
     data = seal(ME, "wanted", [])
     assert unseal(data, ME) == ("wanted", [])
-    now = hints.time.time()
-    monkeypatch.setattr(hints.time, "time", lambda: now + 11)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 11)
     assert unseal(data, ME) is None
-    monkeypatch.setattr(hints.time, "time", lambda: now - 11)
+    monkeypatch.setattr(time, "time", lambda: now - 11)
     assert unseal(data, ME) is None
 
 
