@@ -21,6 +21,7 @@ class ScriptAppsConfig(AppConfig):
         """Connect; models and settings are loaded by now, which is why the imports stand here."""
         from scriptapps import hints, watcher
         from scriptapps.checks import register_checks
+        from scriptapps.query_count import connect_query_count
         from scriptapps.receivers import connect_receivers
         from scriptapps.state_types import register_state_types
         from scriptapps.table_watch import connect_table_watch
@@ -31,5 +32,6 @@ class ScriptAppsConfig(AppConfig):
         register_tables()
         register_state_types()
         connect_table_watch()
+        connect_query_count()
         watcher.connect()
         hints.connect()

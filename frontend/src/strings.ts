@@ -23,6 +23,7 @@ const english = {
   help: "Help",
   hide_sidebar: "Hide sidebar",
   increase: "Increase",
+  last_run: "Last run:",
   link: "Link",
   loading: "Loading",
   menu: "Page menu",

@@ -198,8 +198,9 @@ describe("a live page", () => {
 
   it("follows the run and says how it ended where that matters", async () => {
     await attach();
-    FakeSocket.last.say({ batch: 2, runStarted: { runId: "r2" } });
+    FakeSocket.last.say({ batch: 2, runStarted: { runId: "r2", trigger: "widget", detail: "Heat" } });
     expect(page.running.value).toBe(true);
+    expect(page.why.value).toBe("widget: Heat");
     FakeSocket.last.say({
       batch: 3,
       runFinished: { runId: "r2", outcome: Outcome.DEADLINE, durationMs: 1, message: "" },

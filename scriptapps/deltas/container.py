@@ -38,6 +38,9 @@ class Run(Protocol):
     def place_of(self, node: Node) -> Node:
         """Where a write to ``node`` goes in the run that is acting."""
 
+    def placed(self, kind: str) -> None:
+        """An element has been placed."""
+
 
 class Container(ElementMethods):
     """A place for elements: the page, the sidebar, a column, a form ... Use it with ``with`` or call its methods.
@@ -74,6 +77,7 @@ class Container(ElementMethods):
     def add_value_element(self, kind: str, props: bytes, widget_id: str, value: Any, forced: bool, width: str) -> Node:
         """Place a widget. ``forced``: the script set the value; otherwise one that is on the page keeps its own."""
         run = self.run.acting()
+        run.placed(kind)
         return run.tree.place(
             run.number,
             run.place_of(self.node),
@@ -87,6 +91,7 @@ class Container(ElementMethods):
 
     def _place(self, kind: str, props: bytes, width: str) -> Node:
         run = self.run.acting()
+        run.placed(kind)
         return run.tree.place(run.number, run.place_of(self.node), kind, props, width=width)
 
     def discard(self) -> None:

@@ -34,6 +34,8 @@ class ObservedTree:
         self.lock = threading.RLock()
         self.listeners: list[ChangeListener] = []
         self.widgets: dict[str, Node] = {}
+        # How many deltas and bytes viewers have been sent.
+        self.sent = (0, 0)
         self._next_number = SIDEBAR + 1
         self.main = self._root(MAIN)
         self.sidebar = self._root(SIDEBAR)

@@ -26,6 +26,7 @@ from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.runner import MESSAGES, end_run, run_once
+from scriptapps.runtime.script_output import install_script_output
 from scriptapps.runtime.signal import install_cooperative_sleep
 from scriptapps.runtime.timers import ManualTimers, Timers
 
@@ -135,6 +136,7 @@ class ThreadEngine:
             self._start_worker_locked()
 
     def _start_worker_locked(self) -> None:
+        install_script_output()
         if self._supervisor is None:
             install_main_module()
             install_cooperative_sleep()
@@ -294,6 +296,7 @@ class InlineEngine:
     def run_waiting(self) -> None:
         """Run until nothing is left to run."""
         install_main_module()
+        install_script_output()
         install_cooperative_sleep()
         while self._waiting:
             session = self._waiting.popleft()

@@ -24,6 +24,7 @@ from scriptapps.runtime.later import Later
 from scriptapps.runtime.lifecycle import LifecycleEvent, LifecycleState, next_state
 from scriptapps.runtime.options import RuntimeOptions, Visitor
 from scriptapps.runtime.run_context import RunContext
+from scriptapps.runtime.run_history import RunHistory
 from scriptapps.runtime.run_queue import RerunRequest, RunQueue
 from scriptapps.runtime.signal import Signal
 from scriptapps.runtime.timers import ManualTimers, Timers
@@ -78,6 +79,7 @@ class LiveSession(DurablePage):
         self.later = Later(self)
         self.signal = Signal()
         self.files = SessionFiles(self)
+        self.history = RunHistory()
         self.callbacks_main: ModuleType | None = None
         self.is_unsaved = False
         self.run_number = 0
@@ -301,7 +303,7 @@ class LiveSession(DurablePage):
             run.clicks = clicks
             run.seqs = dict(self.inbox.seen)
             run.shielded = run.must_end = self.journal.is_overdue
-            run.reactive = request.reactive
+            run.reactive, run.trigger, run.detail = request.reactive, request.reason, request.detail
             if request.fragments is not None:
                 self.fragments.limit(run, self.widgets, request.fragments, [*changed, *clicks])
         return run, request, changed

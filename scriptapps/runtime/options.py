@@ -54,6 +54,8 @@ class RuntimeOptions:
     max_abandoned: int = 4
     max_rerun_chain: int = 50
     show_tracebacks: bool = True
+    # Pages are told why each run happened, and elements are timed.
+    explain_runs: bool = False
     # Script thread: before anything of the run happens. May raise StopScript("REFUSED").
     before_run: Callable[[RunContext], None] = _nothing
     # Script thread: after the run; the flag says that the run was broken off and its connections must not be reused.

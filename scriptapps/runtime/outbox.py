@@ -94,6 +94,12 @@ class Outbox:
             self._has_message = True
             self._arm(0.0 if urgent else TICK_SECONDS)
 
+    def ask_for_sign(self) -> None:
+        """The next message has to be acknowledged, and comes also if there is nothing to say."""
+        with self.tree.lock:
+            self._owes_number = self._has_message = True
+            self._arm(0.0)
+
     def post_snapshot(self, build: Callable[[], schema.Snapshot]) -> None:
         """The next message begins with the whole page; ``build`` is called now, under the lock."""
         with self.tree.lock:
@@ -168,6 +174,8 @@ class Outbox:
                 self._in_flight.append((self._batch, len(data), time.monotonic()))
                 self._bytes_in_flight += len(data)
             self._armed = None
+            deltas, size = self.tree.sent
+            self.tree.sent = (deltas + len(message.deltas), size + len(data))
             return data
 
     def _has_changes(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 import types
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from scriptapps.deltas.container import Container
 from scriptapps.deltas.node import Node
 from scriptapps.errors import NoRunContextError, ScriptApiError, StopScript
 from scriptapps.runtime.fragments import current_fragment
+from scriptapps.runtime.run_history import RunMeasures
 
 if TYPE_CHECKING:
     from scriptapps.deltas.page_tree import PageTree
@@ -56,6 +58,9 @@ class RunContext:
 
     is_bound = False
 
+    # Why it runs, see ``RerunRequest``.
+    trigger = detail = ""
+
     def __init__(self, session: LiveSession, number: int) -> None:
         self.session = session
         self.number = number
@@ -82,8 +87,11 @@ class RunContext:
         self.fired: set[str] = set()
         self.seqs: dict[str, int] = {}
         self.reached_end = False
-        # How it ended, a name of the wire's Outcome, and for people; "" before that is known.
-        self.outcome = self.error = ""
+        # How it ended: a name of the wire's Outcome, for staff, and the log's reference; "" before that is known.
+        self.outcome = self.error = self.reference = ""
+        self.started = time.time()
+        self.measures = RunMeasures()
+        self.sent_before = self.tree.sent
         self.shielded = False
         self.in_callbacks = False
         self.main_module = types.ModuleType("__main__")
@@ -110,6 +118,17 @@ class RunContext:
         """Where a write to ``node`` goes: there, or in the block that the running fragment has in there."""
         scope = current_fragment.get()
         return node if scope is None else scope.place_of(node)
+
+    def placed(self, kind: str) -> None:
+        """An element has been placed."""
+        if self.measures.timing:
+            self.measures.placed(kind, str(self.session.script_path))
+
+    @property
+    def fragment_names(self) -> tuple[str, ...]:
+        """The functions of the only fragments that run, () for the whole script."""
+        found = [self.session.fragments.get(key) for key in self.fragments or ()]
+        return tuple(fragment.name for fragment in found if fragment is not None)
 
     @property
     def user(self) -> Any:

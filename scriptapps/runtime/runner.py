@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextvars
 import logging
 import time
-import types
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,7 +24,7 @@ from scriptapps.errors import (
 )
 from scriptapps.protocol import schema
 from scriptapps.runtime.callbacks import run_callbacks
-from scriptapps.runtime.error_report import describe_exception
+from scriptapps.runtime.failures import report_failure
 from scriptapps.runtime.fragments import Fragment, run_fragment
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import run_gate
@@ -87,14 +85,16 @@ class _Execution:
         run.report_error = self._failed
 
     def run_all(self) -> bool:
-        self.session.broadcast(run_started=schema.RunStarted(run_id=self.run.run_id))
+        self.session.broadcast(run_started=run_started(self.run))
         self.session.options.on_change(self.session)
+        self.session.options.on_run_started(self.run, self.request)
         current_run.set(self.run)
         current_signal.set(self.session.signal)
         current_container.set(self.run.main)
         self.guard.run = self.run
         with self._outcome_of():
             self._execute()
+        self.run.measures.close()
         self.guard.leave(self.clear_pending)
         if self.guard.abandoned:
             self.session.options.after_run(self.run, True)
@@ -110,6 +110,8 @@ class _Execution:
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
         self.session.outside.begin_run(self.run, self.request)
+        explains = self.session.options.explain_runs or self.session.history.is_inspected
+        self.run.measures.open(timing=explains)
         if self.run.fragments is not None:
             self._execute_fragments([f for key in self.run.fragments if (f := self.session.fragments.get(key))])
             return
@@ -183,35 +185,18 @@ class _Execution:
 
     def _failed(self, error: BaseException, block: Node | None = None) -> None:
         self.outcome = "FAILED"
-        reference = uuid.uuid4().hex[:12]
-        options = self.session.options
-        self.session.last_error = f"{type(error).__name__}: {error}"[:200]
-        self.run.error = f"{self.session.last_error} (reference {reference})"
-        self.message = self.session.last_error if options.show_tracebacks else f"Reference {reference}"
-        logger.error(
-            "%s: run %s of session %s raised (reference %s)",
-            self.session.slug, self.run.run_id, self.session.session_id, reference,
-            exc_info=(type(error), error, self._script_traceback(error)),
-        )  # fmt: skip
-        options.on_error(self.session, error, reference)
-        message = describe_exception(
-            error, self.session.script_root, show_details=options.show_tracebacks, reference=reference
-        )
+        failure = report_failure(self.session, self.run.run_id, error)
+        self.session.last_error, self.message = failure.summary, failure.shown
+        self.run.error = f"{failure.summary} (reference {failure.reference})"
+        self.run.reference = failure.reference
         tree = self.session.tree
         if tree.run == self.run.number:
-            tree.place(self.run.number, block or self._block(), "exception", message.SerializeToString())
+            tree.place(self.run.number, block or self._block(), "exception", failure.element.SerializeToString())
 
     def _block(self) -> Node:
         """Where an exception is shown that ended the run."""
         first = self.session.fragments.get(self.run.fragments[0]) if self.run.fragments else None
         return self.session.tree.main if first is None else first.node.resolve()
-
-    def _script_traceback(self, error: BaseException) -> types.TracebackType | None:
-        """The traceback from the script's first frame on: what is above it is ours."""
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_frame.f_code.co_filename != str(self.session.script_path):
-            traceback = traceback.tb_next
-        return traceback or error.__traceback__
 
     def _save(self) -> bool:
         """Make the run's changes durable. Returns whether its events are finished and may be forgotten."""
@@ -332,6 +317,13 @@ def tell_not_durable(session: LiveSession, change: StateChange) -> None:
             session.broadcast(errors=schema.Error(code="not_durable", message=text))
 
 
+def run_started(run: RunContext) -> schema.RunStarted:
+    """What viewers are told when a run begins; under DEBUG also why."""
+    if run.session.options.explain_runs:
+        return schema.RunStarted(run_id=run.run_id, trigger=run.trigger, detail=run.detail)
+    return schema.RunStarted(run_id=run.run_id)
+
+
 def end_run(
     session: LiveSession, run: RunContext, outcome: str, milliseconds: float, message: str = "", *, ack: bool = True
 ) -> bool:
@@ -339,11 +331,14 @@ def end_run(
     finished = schema.RunFinished(
         run_id=run.run_id, outcome=schema.Outcome.Value(outcome), duration_ms=milliseconds, message=message
     )
+    run.outcome = outcome
+    session.history.add(run, milliseconds)
     # In one step for the viewers: the next run may begin and end on another thread before this one goes on.
     with session.tree.lock:
         more = session.finish_run(run, outcome, milliseconds, ack=ack)
         session.broadcast(urgent=not more, run_finished=finished)
     session.options.on_change(session)
+    session.options.on_run_ended(run, milliseconds)
     return more
 
 

@@ -28,7 +28,7 @@ class WidgetSpec:
 
     ``deserialize`` turns a wire value into what the script gets, ``serialize`` the other way; both raise
     InvalidWidgetValueError for what does not fit. ``settle`` asks the host what is true of a value and returns it as it
-    is then; it alone may query, and is called on the script thread only.
+    is then; it alone may query, and is called on the script thread only. ``secret``: its value is for nobody else.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class WidgetSpec:
     trigger: bool = False
     atomic: bool = False
     disabled: bool = False
+    secret: bool = False
     form_id: str = ""
     fragment_id: str = ""
     on_change: Callable[..., Any] | None = None
@@ -276,6 +277,7 @@ def add_widget(
         settle=settle,
         key=name,
         disabled=message.field.disabled,
+        secret=getattr(message, "password", False),
         form_id=container.form_id,
         fragment_id=fragment_id,
         on_change=on_change,

@@ -9,6 +9,7 @@ import {
   type ClientMessage,
   Outcome,
   type RunFinished,
+  type RunStarted,
   type Error as ServerError,
   type ServerMessage,
   type Snapshot,
@@ -37,6 +38,8 @@ export class LivePage implements PageState {
   readonly endReason = signal<EndReason | undefined>(undefined);
   readonly endMessage = signal("");
   readonly running = signal(false);
+  /** Why the last run happened; known under DEBUG only. */
+  readonly why = signal("");
   readonly config = signal<PageConfig | undefined>(undefined);
   readonly welcome = signal<Welcome | undefined>(undefined);
   readonly source = signal<SourceStatus | undefined>(undefined);
@@ -227,7 +230,7 @@ export class LivePage implements PageState {
   #apply(message: ServerMessage): void {
     batch(() => {
       if (message.snapshot) this.#takeSnapshot(message.snapshot);
-      if (message.runStarted) this.running.value = true;
+      if (message.runStarted) this.#runStarted(message.runStarted);
       if (message.deltas.length && !this.#resyncing) this.#takeDeltas(message);
       if (message.runFinished) this.#runFinished(message.runFinished);
       for (const error of message.errors) this.#serverError(error);
@@ -265,6 +268,11 @@ export class LivePage implements PageState {
     if (this.#resyncing) return;
     this.#resyncing = true;
     this.#socket.send({ seq: 0, kind: { $case: "requestSnapshot", value: {} } });
+  }
+
+  #runStarted({ trigger, detail }: RunStarted): void {
+    this.running.value = true;
+    this.why.value = detail ? `${trigger}: ${detail}` : trigger;
   }
 
   #runFinished({ outcome, message }: RunFinished): void {

@@ -23,6 +23,8 @@ function itemsOf(page: LivePage): Item[] {
   ];
   if (page.welcome.value?.debug) {
     const checked = page.runOnSave.value;
+    const why = page.why.value;
+    if (why) items.push({ label: `${t("last_run")} ${why}`, disabled: true, action() {} });
     items.push(
       { label: t("run_on_save"), checked, action: () => page.setRunOnSave(!checked) },
       { label: t("close_session"), disabled: !live, action: () => page.closeSession() },
