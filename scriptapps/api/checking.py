@@ -113,7 +113,7 @@ def _items(value: Any, schema: Schema, pointer: str) -> Found:
 
 
 def _unique(value: Any, schema: Schema, pointer: str) -> Found:
-    if schema["uniqueItems"] and len(set(value)) < len(value):
+    if schema["uniqueItems"] and len({repr(item) for item in value}) < len(value):
         yield pointer, "must not hold anything twice"
 
 

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from scriptapps.models import ApiToken, AuditRecord, ScriptApp, ScriptSession, SessionRequest
+from scriptapps.models import ApiToken
 from scriptapps.permissions import ACT_PERMISSIONS
 from tests.live import Browser, Site, Viewer
 
