@@ -30,12 +30,11 @@ from scriptapps.runtime.client_messages import handle_message
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.outbox import TICK_SECONDS
 from scriptapps.runtime.viewer import Viewer
-from scriptapps.socket_budget import Budget, TokenBucket
+from scriptapps.socket_budget import Budget, Heart, TokenBucket
 
 logger = logging.getLogger("scriptapps.sockets")
 protocol_logger = logging.getLogger("scriptapps.protocol")
 
-DEAD_AFTER_BEATS = 35 / 15
 ACK_SECONDS = 30.0
 ACK_LOOK_SECONDS = 5.0
 TAKE_OVER_TICK, TAKE_OVER_LONGEST = 0.05, 1.0
@@ -67,7 +66,7 @@ class ScriptConsumer(AsyncConsumer):
         self.timer: asyncio.TimerHandle | None = None
         self.ticket: Any = None
         self.looks: dict[str, asyncio.TimerHandle] = {}
-        self.last_heard = time.monotonic()
+        self.heart = Heart()
         self.broken = 0
         self.is_closing = False
 
@@ -165,7 +164,7 @@ class ScriptConsumer(AsyncConsumer):
 
     async def receive(self, data: bytes | None) -> None:
         """One message of the browser."""
-        self.last_heard = time.monotonic()
+        self.heart.heard()
         try:
             if data is None:
                 raise ProtocolError("malformed", "This socket takes binary messages.")
@@ -359,13 +358,15 @@ class ScriptConsumer(AsyncConsumer):
         """Close a socket from which nothing came for longer than two heartbeats."""
         if self.ticket is None:
             return
-        limit = scriptapps_settings.HEARTBEAT_SECONDS * DEAD_AFTER_BEATS
-        silent = time.monotonic() - self.last_heard
-        if silent > limit:
-            logger.info("Session of %s: no heartbeat for %.0f s", self.slug, silent)
+        pulse, next_look = self.heart.feel()
+        if pulse == "none":
+            logger.info("Session of %s: no heartbeat", self.slug)
             self.loop.create_task(self.close(TOO_SLOW))
-        else:
-            self.looks["heart"] = self.loop.call_later(limit - silent + 0.1, self.watch_heart)
+            return
+        if pulse == "late" and self.viewer is not None:
+            # Browsers let the timers of a tab in the background sleep; what arrives is handled there all the same.
+            self.viewer.outbox.ask_for_sign()
+        self.looks["heart"] = self.loop.call_later(next_look, self.watch_heart)
 
     def close_from_any_thread(self, code: int, reason: str) -> None:
         """End the socket from outside the event loop."""

@@ -1,6 +1,6 @@
-"""How many sockets and messages are allowed.
+"""How many sockets and messages are allowed, and how long a socket may be silent.
 
-Runs on: the event loop. Invariant: counted before anything else of a handshake happens, given back exactly once.
+Runs on: the event loop. Invariant: sockets are counted before anything else of a handshake happens, given back once.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from scriptapps.conf import scriptapps_settings
 from scriptapps.handshake import Refused
@@ -30,6 +30,30 @@ class TokenBucket:
         self._tokens = min(self._tokens + (now - self._at) * self.rate, self.burst) - cost
         self._at = now
         return max(-self._tokens / self.rate, 0.0)
+
+
+class Heart:
+    """When a browser was heard last, by a clock that only goes forward."""
+
+    __slots__ = ("_at",)
+    LATE, DEAD = 20 / 15, 35 / 15
+    """In HEARTBEAT_SECONDS."""
+
+    def __init__(self) -> None:
+        self.heard()
+
+    def heard(self) -> None:
+        """Something came."""
+        self._at = time.monotonic()
+
+    def feel(self) -> tuple[Literal["good", "late", "none"], float]:
+        """How it is, and in how many seconds to ask again."""
+        beat = scriptapps_settings.HEARTBEAT_SECONDS
+        silent = time.monotonic() - self._at
+        if silent > beat * self.DEAD:
+            return "none", 0.0
+        late = silent > beat * self.LATE
+        return "late" if late else "good", beat * (self.DEAD if late else self.LATE) - silent + 0.1
 
 
 @dataclass

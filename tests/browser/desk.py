@@ -28,7 +28,7 @@ SHORT_CUT = 10 if LONG else 0
 LIMIT = 900 if LONG else 60
 
 # What a browser prints while there is nobody at the other end.
-GONE = ["WebSocket connection to", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_INTERNET_DISCONNECTED", "ERR_NETWORK"]
+GONE = ["WebSocket connection to", "net::ERR_"]
 NOTE, SUBJECT = "half a note", "half a letter"
 
 

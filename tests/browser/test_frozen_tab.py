@@ -11,8 +11,10 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.desk import Desk, desk_at, nodes_of, until
+from tests.browser.desk import LIMIT, Desk, desk_at, nodes_of, until
+from tests.browser.visitor import Visitor, Wire, eventually, run_is_over
 from tests.faults.farm import Nodes
+from tests.faults.line import Line
 
 pytestmark = pytest.mark.faults
 SITES = ["daphne sqlite", pytest.param("uvicorn postgres", marks=[pytest.mark.postgres, pytest.mark.redis])]
@@ -65,3 +67,20 @@ def test_a_laptop_that_sleeps(desk: Desk, browser: Browser) -> None:
     # Nobody has told the browser: the page looks alive until its own heartbeat says otherwise.
     desk.press()
     desk.is_as_it_was()
+
+
+def test_a_tab_in_the_background_keeps_its_socket(nodes: Nodes, browser: Browser) -> None:
+    """There a browser lets timers sleep, for a minute at a time; here they never wake at all."""
+    with Line(nodes.made[0].url) as line:
+        visitor = Visitor(browser, line.url)
+        visitor.context.add_init_script("setInterval = () => 0")
+        page = visitor.tab()
+        wire = Wire(page)
+        page.goto("/apps/desk/")
+        run_is_over(page)
+        wire.forget()
+        eventually(page, lambda: len(wire.received) > 3, "the server has asked for signs of life", LIMIT)
+        assert wire.sockets == 1
+        assert {message.WhichOneof("kind") for message in wire.sent} == {"ack"}
+        visitor.context.close()
+        assert not visitor.unexpected(), visitor.unexpected()
