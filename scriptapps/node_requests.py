@@ -167,9 +167,11 @@ class NodeRequests:
                 supersedes=not session.outside.is_open,
                 fragments=fragments,
                 detail=carried[-1].detail,
-                outside=tuple(_outside(row) for row in carried),
             )
-            _request(session, request)
+            if all(map(_is_plain, carried)) and session.later.put_off(request):
+                self._answer(session, carried, Outcome.DEFERRED)
+                return
+            _request(session, replace(request, outside=tuple(_outside(row) for row in carried)))
 
     @staticmethod
     def _answer(session: LiveSession, rows: Iterable[SessionRequest], outcome: str, error: str = "") -> None:
@@ -247,6 +249,11 @@ def _outside(row: SessionRequest) -> OutsideRequest:
                      for name in ("values", "state"))  # fmt: skip
     events = ((row.payload["name"], Stored(row.payload["event"].encode())),) if row.kind == Kind.EVENT else ()
     return OutsideRequest(row.pk, values=values, state=state, events=events)
+
+
+def _is_plain(row: SessionRequest) -> bool:
+    """Whether it asks for nothing but a page that is up to date: that can wait until somebody sees the page."""
+    return row.kind == Kind.RERUN and not row.payload.get("values") and not row.payload.get("state")
 
 
 def _listeners(session: LiveSession, name: str) -> tuple[str, ...] | None:

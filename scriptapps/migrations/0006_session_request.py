@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                             ("deadline", "took too long"),
                             ("abandoned", "given up"),
                             ("not_compiled", "does not compile"),
-                            ("deferred", "when it is opened next"),
+                            ("deferred", "when it is seen next"),
                             ("unseen", "nobody was looking"),
                             ("unheard", "nobody listens for it"),
                             ("gone", "the session has ended"),

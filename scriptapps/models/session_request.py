@@ -75,7 +75,7 @@ class SessionRequest(models.Model):
         DEADLINE = "deadline", _("took too long")
         ABANDONED = "abandoned", _("given up")
         NOT_COMPILED = "not_compiled", _("does not compile")
-        DEFERRED = "deferred", _("when it is opened next")
+        DEFERRED = "deferred", _("when it is seen next")
         UNSEEN = "unseen", _("nobody was looking")
         UNHEARD = "unheard", _("nobody listens for it")
         GONE = "gone", _("the session has ended")

@@ -35,18 +35,26 @@ class Later:
 
     def run_when_seen(self, request: RerunRequest) -> bool:
         """Run now if somebody looks at the page, else as soon as somebody does. Returns whether it is run now."""
+        return not self.put_off(request) and self._session.request_rerun(request)
+
+    def put_off(self, request: RerunRequest) -> bool:
+        """If nobody looks at the page, leave this to whoever does next. Returns whether it was left."""
         with self._lock:
-            if not any(not viewer.hidden for viewer in self._session.viewers):
-                self._unseen.put(request)
+            if self._is_seen:
                 return False
-        return self._session.request_rerun(request)
+            self._unseen.put(request)
+            return True
 
     def seen(self) -> None:
-        """Somebody looks at the page (again)."""
+        """Somebody may look at the page again."""
         with self._lock:
-            request = self._unseen.take()
+            request = self._unseen.take() if self._is_seen else None
         if request is not None:
             self._session.request_rerun(request)
+
+    @property
+    def _is_seen(self) -> bool:
+        return any(not viewer.hidden for viewer in self._session.viewers)
 
     def run_ended(self, run: RunContext) -> None:
         """Fragments that run every so often have been run, or are on the page since this run."""

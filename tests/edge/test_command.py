@@ -182,7 +182,7 @@ def test_acting_as_somebody_gives_their_rights_and_no_more(parked: ScriptSession
     assert "may not do this (rerun)" in str(refusal(*words))
     staff.user_permissions.add(Permission.objects.get(codename="rerun_scriptsession"))
     assert "(patch)" in str(refusal(*words, "--value", "region=1"))
-    assert printed(*words).splitlines() == ["1 session was asked.", "  1 when it is opened next"]
+    assert printed(*words).splitlines() == ["1 session was asked.", "  1 when it is seen next"]
     record = AuditRecord.objects.get()
     assert (record.actor_name, record.act, record.detail) == (staff.username, "rerun", f"id {parked.pk}")
     assert "no user" in str(refusal("sessions", "--as", "nobody"))
