@@ -104,6 +104,36 @@ def test_the_detail_page_has_the_same_buttons(visit: Visit) -> None:
     expect(page.get_by_role("alert").filter(has_text="This session was closed.")).to_be_visible(timeout=SOON)
 
 
+def test_a_shell_moves_widgets_shows_a_notice_and_closes_with_a_message(visit: Visit, site: SiteServer) -> None:
+    site.script(
+        "asked",
+        "# title: Asked\n"
+        "from scriptapps import st\n"
+        'region = st.selectbox("Region", ["EU", "US"], key="region", index=1)\n'
+        'heat = st.slider("Heat", 0, 100, 5, key="heat")\n'
+        'st.write(f"{region} at {heat}")\n',
+    )
+    hers, his = visit("alice", fresh=True).open("asked"), visit("bob", fresh=True).open("asked")
+    expect(hers.get_by_text("US at 5")).to_be_visible()
+    find = (
+        "from scriptapps.models import ScriptSession",
+        "hers = ScriptSession.objects.live().filter(script_app__slug='asked', user__username='alice')",
+    )
+    site.shell(*find, "assert hers.rerun(values={'region': 'EU', 'heat': 80}, wait=True)")
+    expect(hers.get_by_text("EU at 80")).to_be_visible()
+    expect(hers.get_by_role("combobox", name="Region")).to_have_value("EU")
+    expect(hers.get_by_role("slider", name="Heat", exact=True)).to_have_value("80")
+    site.shell(*find, "hers.notify('Lunch is **ready**', icon='🍜')")
+    expect(hers.get_by_role("region", name="Notifications")).to_contain_text("Lunch is ready")
+    site.shell(*find, "hers.close('We are moving; come back at noon.')")
+    note = hers.get_by_role("alert").filter(has_text="This session was closed.")
+    expect(note).to_contain_text("We are moving; come back at noon.")
+    note.get_by_role("button", name="Start again").click()
+    expect(hers.get_by_text("US at 5")).to_be_visible()
+    expect(note).to_have_count(0)
+    expect(his.get_by_text("US at 5")).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def clerk(site: SiteServer) -> str:
     """A member of staff who may look at sessions and nothing else."""

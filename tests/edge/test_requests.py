@@ -186,6 +186,36 @@ async def test_what_waits_when_a_session_ends_is_answered(site: Site, viewer: Vi
     assert (await outcome(late))[0] == "gone"
 
 
+# -- fragments ---------------------------------------------------------------------------------------------------------
+
+IN_PARTS = """# access: signed-in
+from scriptapps import st
+st.session_state.whole = st.session_state.get("whole", 0) + 1
+speed = st.number_input("Speed", 0, 100, 1, key="speed")
+
+@st.fragment
+def gauge():
+    st.session_state.part = st.session_state.get("part", 0) + 1
+    limit = st.number_input("Limit", 0, 100, 2, key="limit")
+    st.text(f"{st.session_state.whole}/{st.session_state.part}: {speed} of {limit}")
+
+gauge()
+"""
+
+
+async def test_only_the_fragment_runs_unless_a_value_is_for_the_rest_of_the_page(site: Site, browser: Browser):
+    site.folder.write("parts.py", IN_PARTS)
+    viewer = await browser.open("parts")
+    await shown(viewer, "1/1: 1 of 2")
+    assert await ask(viewer, fragment="gauge") == ("completed", "")
+    await shown(viewer, "1/2: 1 of 2")
+    assert await ask(viewer, fragment="gauge", values={"limit": 50}) == ("completed", "")
+    await shown(viewer, "1/3: 1 of 50")
+    assert await ask(viewer, fragment="gauge", values={"speed": 40}) == ("completed", "")
+    await shown(viewer, "2/4: 40 of 50")
+    assert await ask(viewer, fragment="chart") == ("refused", "no fragment is called 'chart'; the page has: gauge")
+
+
 # -- parked, moved, silent ---------------------------------------------------------------------------------------------
 
 
