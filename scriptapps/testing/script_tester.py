@@ -21,9 +21,11 @@ from scriptapps.runtime.engine import InlineEngine
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions, Visitor
-from scriptapps.runtime.run_queue import RerunRequest
+from scriptapps.runtime.run_queue import OutsideRequest, RerunRequest
 from scriptapps.runtime.script import Script
 from scriptapps.runtime.session_state import SessionState
+from scriptapps.runtime.state_codec import encode_value
+from scriptapps.runtime.state_journal import Stored
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.runtime.widgets import WidgetSpec
 from scriptapps.testing.memory_files import MemoryFiles
@@ -187,6 +189,22 @@ class ScriptTester:
         """Let time pass: fragments with ``run_every`` and schedules run as often as they would. Returns self."""
         self.engine.advance(seconds)
         self._collect()
+        return self
+
+    def send_event(self, name: str, payload: Any = None) -> ScriptTester:
+        """What ``scriptapps.send_event`` does to this page: what listens with ``st.on_event`` runs. Returns self.
+
+        As on a site, the payload arrives as a copy, and nothing runs if nothing listens. Raises NotDurableError for a
+        payload that cannot travel.
+        """
+        listeners = self.session.outside.events.listeners(name)
+        if listeners:
+            event = (name, Stored(encode_value(payload)))
+            fragments = None if "" in listeners else tuple(sorted(listeners))
+            outside = (OutsideRequest(events=(event,)),)
+            self.session.request_rerun(RerunRequest("event", fragments=fragments, detail=name, outside=outside))
+            self.engine.run_waiting()
+            self._collect()
         return self
 
     def _collect(self) -> None:
