@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from scriptapps.admin_api import ApiTokenAdmin, AuditRecordAdmin
 from scriptapps.admin_nodes import ServerProcessAdmin
 from scriptapps.admin_sessions import CSS, LivenessFilter, ScriptSessionAdmin
 from scriptapps.forms import ScriptAppForm
@@ -24,7 +25,15 @@ from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, live_sinc
 from scriptapps.registry import registry
 
 # A site with an AdminSite of its own finds all of them here.
-__all__ = ["LivenessFilter", "SavedSnapshotAdmin", "ScriptAppAdmin", "ScriptSessionAdmin", "ServerProcessAdmin"]
+__all__ = [
+    "ApiTokenAdmin",
+    "AuditRecordAdmin",
+    "LivenessFilter",
+    "SavedSnapshotAdmin",
+    "ScriptAppAdmin",
+    "ScriptSessionAdmin",
+    "ServerProcessAdmin",
+]
 
 
 def page_link(obj: ScriptApp | SavedSnapshot) -> str:
