@@ -30,11 +30,6 @@ def nodes(empty_site: Path, tmp_path: Path) -> Iterator[Nodes]:
         yield made
 
 
-async def begins(nodes: Nodes) -> SlowWriter:
-    """The other program has the lock from now on."""
-    return await asyncio.to_thread(SlowWriter, nodes.site["SQLITE_PATH"], SECONDS)
-
-
 async def is_answered(people: list[Busy]) -> None:
     """The server hears everybody while its threads wait."""
     before = {one: one.page.viewer.pongs for one in people}
@@ -54,51 +49,36 @@ async def is_stored(node: Node, people: list[Busy]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-async def test_it_is_waited_for(nodes: Nodes, kind: str) -> None:
-    node = nodes(kind)
+async def test_one_site_waits_and_another_loses_patience(nodes: Nodes, kind: str) -> None:
+    patient, impatient = nodes(kind), nodes(kind, SQLITE_TIMEOUT="1")
     # One thread for each: a run that waits for the lock keeps its thread.
-    people = await open_all(node.url, 6)
-    await start_all(people)
-    writer = await begins(nodes)
+    waiting, told = await open_all(patient.url, 6), await open_all(impatient.url, 12)
+    await start_all([*waiting, *told])
+    writer = await asyncio.to_thread(SlowWriter, nodes.site["SQLITE_PATH"], SECONDS)
     try:
-        newcomer = asyncio.create_task(open_all(node.url, 1))
-        await everybody(people, lambda one: one.works_in_memory)
-        await is_answered(people)
-        assert writer.is_at_it
-        assert all(one.page.viewer.running for one in people)
-        await asyncio.to_thread(writer.until_done)
-    finally:
-        writer.end()
-    await asyncio.gather(*(one.until(rounds=2) for one in people))
-    await rest_all(people)
-    assert not any(one.told or one.page.codes for one in people)
-    people += await newcomer
-    await people[-1].round()
-    await is_stored(node, people)
-    assert "Traceback" not in node.text()
-
-
-@pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-async def test_it_outlasts_the_sites_patience(nodes: Nodes, kind: str) -> None:
-    node = nodes(kind, SQLITE_TIMEOUT="1")
-    people = await open_all(node.url, 12)
-    await start_all(people)
-    writer = await begins(nodes)
-    try:
-        await everybody(people, lambda one: "not_saved" in one.told)
-        for one in people:
+        newcomer = asyncio.create_task(open_all(patient.url, 1))
+        await everybody(waiting, lambda one: one.works_in_memory)
+        await everybody(told, lambda one: "not_saved" in one.told)
+        for one in told:
             await one.press("Up", "n")
-        await everybody(people, lambda one: one.works_in_memory)
-        await is_answered(people)
+        await everybody(told, lambda one: one.works_in_memory)
+        await is_answered(waiting)
+        await is_answered(told)
         assert writer.is_at_it
+        assert all(one.page.viewer.running for one in waiting)
         # Whoever comes back meanwhile is not let in before it is over.
-        await people[0].page.leave()
+        await told[0].page.leave()
         await asyncio.to_thread(writer.until_done)
     finally:
         writer.end()
     # Nobody presses anything: it is saved as soon as that is possible, and acknowledged then.
-    await rest_all(people)
-    assert [one.told for one in people[1:]] == [["not_saved"]] * 11
-    assert not any(one.page.codes for one in people[1:])
-    assert node.text().count("Traceback") < TRACEBACKS
-    await is_stored(node, people)
+    await rest_all([*waiting, *told])
+    assert not any(one.told or one.page.codes for one in waiting)
+    assert not any(one.page.codes for one in told[1:])
+    assert [one.told for one in told[1:]] == [["not_saved"]] * 11
+    assert "Traceback" not in patient.text()
+    assert impatient.text().count("Traceback") < TRACEBACKS
+    waiting += await newcomer
+    await waiting[-1].round()
+    await is_stored(patient, waiting)
+    await is_stored(impatient, told)
