@@ -123,9 +123,11 @@ class Outside:
 
     # -- the script thread -----------------------------------------------------------------------------------------
 
-    def begin_run(self, run: RunContext, request: RerunRequest) -> None:
-        """Apply what was asked for, before anything of the script runs."""
+    def begin_run(self, run: RunContext, request: RerunRequest, changed: Iterable[str]) -> None:
+        """Apply what was asked for, before anything of the script runs. ``changed`` are widgets that people changed."""
         self._begun_in = run.number
+        if self._offers:
+            self._give_way(changed)
         if not request.outside and not self._kept:
             return
         with self._lock:
@@ -135,13 +137,28 @@ class Outside:
             opened = _Open(asked.number)
             self._open.append(opened)
             for name, payload in asked.events:
-                self.events.put(name, decode_value(payload.data) if isinstance(payload, Stored) else payload)
+                self._hand_over(opened, name, payload)
             for given, is_for_widget in ((asked.values, True), (asked.state, False)):
                 for key, value in given.items():
                     if self._offer(opened, key, value, is_for_widget):
                         offered[key] = None
         for key in offered:
             self._assign(key)
+
+    def _give_way(self, changed: Iterable[str]) -> None:
+        """A run was given up for what somebody did at the page: that is newer than what the run had not come to."""
+        for widget_id in changed:
+            spec = self._widgets.specs.get(widget_id)
+            if spec is not None and spec.key in self._offers:
+                del self._offers[spec.key]
+                self._put.pop(spec.key, None)
+                self._state.take_back(spec.key)
+
+    def _hand_over(self, request: _Open, name: str, payload: Any) -> None:
+        try:
+            self.events.put(name, decode_value(payload.data) if isinstance(payload, Stored) else payload)
+        except NotDurableError as reason:
+            request.problems.append(f"event {name}: {reason}")
 
     def _offer(self, request: _Open, key: str, value: Any, is_for_widget: bool) -> bool:
         if isinstance(value, Stored):

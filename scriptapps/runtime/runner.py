@@ -109,7 +109,7 @@ class _Execution:
 
     def _execute(self) -> None:
         self.run.session.options.before_run(self.run)
-        self.session.outside.begin_run(self.run, self.request)
+        self.session.outside.begin_run(self.run, self.request, self.changed)
         explains = self.session.options.explain_runs or self.session.history.is_inspected
         self.run.measures.open(timing=explains)
         if self.run.fragments is not None:
