@@ -16,12 +16,14 @@ from django.utils import timezone
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.models import ScriptSession, ServerProcess, SessionRequest
+from scriptapps.models import ApiAnswer, AuditRecord, ScriptSession, ServerProcess, SessionRequest
 from scriptapps.store import get_state_store
 from scriptapps.stored_files import delete_forgotten, forgotten
 
 CHUNK = 500
 REASON = "nobody came back"
+ANSWERS_KEPT = timedelta(days=1)
+"""For so long the HTTP API knows what it answered a request with an Idempotency-Key."""
 CLOSED = ScriptSession.State.CLOSED
 
 
@@ -29,11 +31,14 @@ CLOSED = ScriptSession.State.CLOSED
 class SweepReport:
     """``closed`` sessions nobody came back to, ``asked`` ones whose process has to close them, ``emptied`` ones whose
     stored values went, ``deleted`` rows, ``processes`` rows of processes that are gone, ``files`` that people had
-    uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did.
+    uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did. ``audit`` are records of
+    the audit after their time, ``answers`` stored answers of the HTTP API.
     ``requests`` are rows of what was asked from outside, long finished."""
 
     closed: int = 0
     asked: int = 0
+    audit: int = 0
+    answers: int = 0
     emptied: int = 0
     deleted: int = 0
     processes: int = 0
@@ -56,6 +61,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.closed, report.asked = idle.count(), _owned_idle(now).count()
         report.emptied, report.deleted = with_values.count(), _outdated(now).count()
         report.processes = _past_processes(now).count()
+        report.audit, report.answers = _old_audit(now).count(), _old_answers(now).count()
         report.bytes = sum(with_values.values_list("state_bytes", flat=True))
         sizes = dict(row for rows in forgotten(_ended(now)) for row in rows.values_list("pk", "size"))
         report.files, report.file_bytes = len(sizes), sum(sizes.values())
@@ -77,6 +83,10 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         _, counts = _outdated(now).filter(pk__in=ids).delete()
         report.deleted += counts.get(ScriptSession._meta.label, 0)
     report.processes, _ = _past_processes(now).delete()
+    for ids in _chunks(_old_audit(now), limit):
+        report.audit += AuditRecord.objects.filter(pk__in=ids).delete()[0]
+    for ids in _chunks(_old_answers(now), limit):
+        report.answers += ApiAnswer.objects.filter(pk__in=ids).delete()[0]
     # Asked in the moment of the end, so that nobody was left to answer.
     unanswered = SessionRequest.objects.unfinished().filter(session__state=CLOSED)
     SessionRequest.objects.session_ended(set(unanswered.values_list("session_id", flat=True)[:CHUNK]))
@@ -141,6 +151,14 @@ def _with_values(rows: Any) -> Any:
 
 def _past_processes(now: Any) -> Any:
     return ServerProcess.objects.filter(beat__lt=now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS))
+
+
+def _old_audit(now: Any) -> Any:
+    return AuditRecord.objects.filter(created__lt=now - timedelta(days=scriptapps_settings.AUDIT_DAYS))
+
+
+def _old_answers(now: Any) -> Any:
+    return ApiAnswer.objects.filter(created__lt=now - ANSWERS_KEPT)
 
 
 def _outdated(now: Any) -> Any:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from scriptapps import node_beat
 from scriptapps import sweep as sweep_module
-from scriptapps.models import ScriptApp, ScriptSession, SessionRequest, SessionValue
+from scriptapps.models import ApiAnswer, AuditRecord, ScriptApp, ScriptSession, SessionRequest, SessionValue
 from scriptapps.node_beat import NodeBeat
 from scriptapps.signals import session_closed
 from scriptapps.sweep import SweepReport, sweep
@@ -91,6 +91,18 @@ def test_a_living_process_is_asked_once(make):
     away.refresh_from_db()
     assert away.state == "idle"
     assert [request.kind for request in away.requests.all()] == ["close"]
+
+
+def test_audit_records_and_stored_answers_go_after_their_time(settings):
+    settings.SCRIPTAPPS = {"AUDIT_DAYS": 30}
+    now = timezone.now()
+    for days in (29, 31):
+        AuditRecord.objects.create(act="rerun", via="API", outcome="asked", created=now - timedelta(days=days))
+    for hours in (23, 25):
+        ApiAnswer.objects.create(actor="user:1", key=str(hours), created=now - timedelta(hours=hours))
+    assert sweep(dry_run=True) == SweepReport(audit=1, answers=1)
+    assert sweep() == SweepReport(audit=1, answers=1)
+    assert (AuditRecord.objects.count(), ApiAnswer.objects.get().key) == (1, "23")
 
 
 def test_requests_go_after_their_time_and_none_stays_without_an_answer(make):

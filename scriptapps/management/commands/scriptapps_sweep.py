@@ -35,4 +35,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Uploaded files that nobody needs any more, removed: {report.files} ({size})")
             self.stdout.write(f"Rows of closed sessions removed: {report.deleted}")
             self.stdout.write(f"Rows of requests that ended long ago removed: {report.requests}")
+            self.stdout.write(f"Audit records removed after their time: {report.audit}")
+            self.stdout.write(f"Stored answers of the HTTP API removed: {report.answers}")
             self.stdout.write(f"Rows of server processes that are gone removed: {report.processes}")
