@@ -158,6 +158,12 @@ async def test_what_a_session_holds_is_shown_and_the_look_is_on_record(site: Sit
     assert [row["id"] for row in listed["sessions"]] == [viewer.session_id]
 
 
+async def test_waiting_works_on_a_site_whose_requests_are_transactions(viewer: Viewer, api, monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    status, report = await api("POST", "sessions/rerun", mine(viewer) | {"wait": True})
+    assert (status, report["waiting"]) == (200, [])
+
+
 # -- once ----------------------------------------------------------------------------------------------------------
 
 
