@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_api import ApiTokenAdmin, AuditRecordAdmin
 from scriptapps.admin_nodes import ServerProcessAdmin
+from scriptapps.admin_runs import ErrorGroupAdmin, RunRecordAdmin
 from scriptapps.admin_sessions import CSS, LivenessFilter, ScriptSessionAdmin
 from scriptapps.forms import ScriptAppForm
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, live_since
@@ -28,7 +29,9 @@ from scriptapps.registry import registry
 __all__ = [
     "ApiTokenAdmin",
     "AuditRecordAdmin",
+    "ErrorGroupAdmin",
     "LivenessFilter",
+    "RunRecordAdmin",
     "SavedSnapshotAdmin",
     "ScriptAppAdmin",
     "ScriptSessionAdmin",

@@ -119,7 +119,17 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         (_("Stored"), {"fields": ("stored", "kept_in_memory", "uploaded")}),
         (_("Times"), {"fields": ("created", "connected_at", "last_seen", "closed_at", "close_reason")}),
     )
-    readonly_fields = ("who", "liveness_badge", "last_run", "pending", "lease", "stored", "kept_in_memory", "uploaded")
+    readonly_fields = (
+        "who",
+        "liveness_badge",
+        "last_run",
+        "last_error_kind",
+        "pending",
+        "lease",
+        "stored",
+        "kept_in_memory",
+        "uploaded",
+    )
 
     class Media:
         css = {"all": (CSS,)}
@@ -128,6 +138,16 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         """The user model's own name field; ids match from their beginning."""
         username = get_user_model().USERNAME_FIELD
         return (f"user__{username}", "script_app__slug", "script_app__title", "node", "id__istartswith")
+
+    def get_fieldsets(self, request: HttpRequest, obj: ScriptSession | None = None) -> Any:
+        """What an exception said may hold a value: others see of which kind it was."""
+        if may_act(request.user, "view values"):
+            return super().get_fieldsets(request, obj)
+        hidden: dict[Any, Any] = {"last_error": "last_error_kind"}
+        return [
+            (title, {**options, "fields": tuple(hidden.get(name, name) for name in options["fields"])})
+            for title, options in self.fieldsets
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Sessions come from visits."""
@@ -234,6 +254,12 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         if obj.last_run_ms is None:
             return "–"
         return f"{duration(obj.last_run_ms)} · {obj.last_outcome.replace('_', ' ').lower()}".rstrip(" ·")
+
+    @admin.display(description=_("last error"))
+    def last_error_kind(self, obj: ScriptSession) -> str:
+        """The exception's type."""
+        kind = obj.last_error.partition(":")[0]
+        return kind if kind.isidentifier() else "–"
 
     @admin.display(description=_("connected"), ordering="connected_at")
     def connected(self, obj: ScriptSession) -> str:

@@ -8,6 +8,7 @@ Runs on: any thread. Invariant: nothing is read at import, and `override_setting
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,6 +87,15 @@ def _check_apps(value: Any) -> str:
     return ""
 
 
+def _check_patterns(value: Any) -> str:
+    for entry in value:
+        try:
+            re.compile(entry)
+        except (re.error, TypeError) as error:
+            return f"must hold regular expressions, not {entry!r}: {error}"
+    return ""
+
+
 def _check_store(value: Any) -> str:
     if not isinstance(value.get("BACKEND"), str):
         return "must have a BACKEND: the dotted path of a state store"
@@ -157,6 +167,13 @@ OPTIONS: dict[str, Option] = {
     "WATCH_TABLES": _switch(True),
     "UNWATCHED_TABLES": Option([], (list, tuple), check=_check_strings),
     "LISTEN_DATABASES": Option([], (list, tuple), check=_check_strings),
+    "SLOW_RUN_SECONDS": Option(5, (int, float, type(None)), 0.001, 86_400),
+    "RUN_RECORDS_PER_ERROR": _count(50, 1, 100_000),
+    "RUN_RECORDS_PER_DAY": _count(1_000, 1, 10_000_000),
+    "RUN_RECORDS_SECONDS": _number(2_592_000, 60, 315_360_000),
+    "REDACT_KEYS": Option(
+        ["password", "secret", "token", "api_?key", "authorization", "cookie"], (list, tuple), check=_check_patterns
+    ),
 }
 DEFAULTS: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}
 
@@ -207,6 +224,11 @@ class ScriptAppsSettings:
     WATCH_TABLES: bool
     UNWATCHED_TABLES: list[str]
     LISTEN_DATABASES: list[str]
+    SLOW_RUN_SECONDS: float | None
+    RUN_RECORDS_PER_ERROR: int
+    RUN_RECORDS_PER_DAY: int
+    RUN_RECORDS_SECONDS: float
+    REDACT_KEYS: list[str]
 
     def __getattr__(self, name: str) -> Any:
         if name not in OPTIONS:
@@ -224,7 +246,7 @@ class ScriptAppsSettings:
         return value
 
     def _derived(self, name: str) -> Any:
-        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT"}:
+        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT", "SLOW_RUN_SECONDS"}:
             return None
         if name == "RECYCLE":
             # Nobody starts runserver again, nor a process that is being debugged.

@@ -30,6 +30,7 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
+from scriptapps.run_records import RunRecords
 from scriptapps.run_signals import RunSignals
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
@@ -67,6 +68,7 @@ class ServerNode:
         self.files = StoredFiles(self.database)
         self.tables = TableEvents(self)
         self.run_signals = RunSignals()
+        self.run_records = RunRecords(self.name, self._on_executor)
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
         self.outages = OutageLog(logger)
@@ -128,6 +130,10 @@ class ServerNode:
     def _after_run(self, run: RunContext, broken_off: bool) -> None:
         script_threads.after_run(run, broken_off)
         self.tables.run_ended(run)
+
+    def _run_ended(self, run: RunContext, milliseconds: float) -> None:
+        self.run_signals.ended(run, milliseconds)
+        self.run_records.ended(run, milliseconds)
 
     @property
     def reason_not_ready(self) -> str:
@@ -289,7 +295,9 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
             keys=scriptapps_settings.STATE_KEYS,
         ),
         on_run_started=node.run_signals.started,
-        on_run_ended=node.run_signals.ended,
+        on_run_ended=node._run_ended,
+        on_error=node.run_records.failed,
+        explain_runs=settings.DEBUG,
         on_change=node._changed,
     )
 

@@ -16,7 +16,15 @@ from django.utils import timezone
 
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
-from scriptapps.models import ApiAnswer, AuditRecord, ScriptSession, ServerProcess, SessionRequest
+from scriptapps.models import (
+    ApiAnswer,
+    AuditRecord,
+    ErrorGroup,
+    RunRecord,
+    ScriptSession,
+    ServerProcess,
+    SessionRequest,
+)
 from scriptapps.store import get_state_store
 from scriptapps.stored_files import delete_forgotten, forgotten
 
@@ -33,7 +41,8 @@ class SweepReport:
     stored values went, ``deleted`` rows, ``processes`` rows of processes that are gone, ``files`` that people had
     uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did. ``audit`` are records of
     the audit after their time, ``answers`` stored answers of the HTTP API.
-    ``requests`` are rows of what was asked from outside, long finished."""
+    ``requests`` are rows of what was asked from outside, long finished,
+    ``run_records`` kept runs and errors of long ago."""
 
     closed: int = 0
     asked: int = 0
@@ -46,6 +55,7 @@ class SweepReport:
     files: int = 0
     file_bytes: int = 0
     requests: int = 0
+    run_records: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -66,6 +76,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         sizes = dict(row for rows in forgotten(_ended(now)) for row in rows.values_list("pk", "size"))
         report.files, report.file_bytes = len(sizes), sum(sizes.values())
         report.requests = _old_requests(now).count()
+        report.run_records = _old_records(now).count()
         return report
     # Its process ends sockets and runs; the row is closed by then, and emptied at the next sweep.
     report.asked = int(_owned_idle(now).close(trigger="sweep", detail=REASON))
@@ -92,6 +103,10 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
     SessionRequest.objects.session_ended(set(unanswered.values_list("session_id", flat=True)[:CHUNK]))
     for ids in _chunks(_old_requests(now), limit):
         report.requests += SessionRequest.objects.filter(pk__in=ids).delete()[0]
+    for ids in _chunks(_old_records(now), limit):
+        report.run_records += RunRecord.objects.filter(pk__in=ids).delete()[0]
+    for ids in _chunks(_old_errors(now), limit):
+        _old_errors(now).filter(pk__in=ids).delete()
     return report
 
 
@@ -170,3 +185,12 @@ def _outdated(now: Any) -> Any:
 def _old_requests(now: Any) -> Any:
     border = now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS)
     return SessionRequest.objects.filter(finished__lt=border)
+
+
+def _old_records(now: Any) -> Any:
+    return RunRecord.objects.filter(created__lt=now - timedelta(seconds=scriptapps_settings.RUN_RECORDS_SECONDS))
+
+
+def _old_errors(now: Any) -> Any:
+    border = now - timedelta(seconds=scriptapps_settings.RUN_RECORDS_SECONDS)
+    return ErrorGroup.objects.filter(last_seen__lt=border, records=None)

@@ -6,7 +6,9 @@ Runs on: request threads, the database executor and script threads, never on the
 from scriptapps.models.api_answer import ApiAnswer
 from scriptapps.models.api_token import ApiToken
 from scriptapps.models.audit_record import AuditRecord
+from scriptapps.models.error_group import ErrorGroup
 from scriptapps.models.liveness import BEATS_UNTIL_GONE, live_since
+from scriptapps.models.run_record import RunRecord
 from scriptapps.models.saved_snapshot import SavedSnapshot
 from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
 from scriptapps.models.script_session import ScriptSession, ScriptSessionQuerySet
@@ -25,6 +27,8 @@ __all__ = [
     "ApiAnswer",
     "ApiToken",
     "AuditRecord",
+    "ErrorGroup",
+    "RunRecord",
     "SavedSnapshot",
     "ScriptApp",
     "ScriptSession",

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from scriptapps.runtime.widgets import WidgetSpec, WidgetStore
 
 HIDDEN = "(hidden)"
-REDACT_KEYS = r"password|secret|token|api_?key|authorization|cookie"
 VALUE_CHARS = 1_000
 VALUES_SHOWN = 200
 SHORTEST_MASKED = 4

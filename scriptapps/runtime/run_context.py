@@ -91,6 +91,8 @@ class RunContext:
         self.outcome = self.error = self.reference = ""
         self.started = time.time()
         self.measures = RunMeasures()
+        # What the host notes of exceptions of this run.
+        self.failures: list[dict[str, Any]] = []
         self.sent_before = self.tree.sent
         self.shielded = False
         self.in_callbacks = False
