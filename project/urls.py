@@ -13,6 +13,8 @@ urlpatterns = [
     path("", views.landing, name="landing"),
     path("favicon.ico", RedirectView.as_view(url=static("site.svg"))),
     path("embedded/", views.embedded, name="embedded"),
+    path("orders/<int:number>/", views.order, name="order"),
+    path("orders/<int:number>/show/", views.show_order, name="show_order"),
     path("accounts/login/", auth_views.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("apps/", include("scriptapps.urls")),
