@@ -306,11 +306,12 @@ class HeadlessBrowser:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
 
     async def connect(
-        self, attributes: dict[str, str], *, session: str | None = None, origin: str | None = None
+        self, attributes: dict[str, str], *, session: str | None = None, origin: str | None = None, **options: Any
     ) -> Any:
         """Open the page's socket. ``session`` defaults to the one that waits for the page.
 
-        Raises websockets.exceptions.InvalidStatus when it is refused. Needs the package websockets.
+        ``options`` are more of those that ``websockets`` takes. Raises websockets.exceptions.InvalidStatus when it is
+        refused. Needs the package websockets.
         """
         from websockets.asyncio.client import connect
 
@@ -325,6 +326,7 @@ class HeadlessBrowser:
             additional_headers={"Cookie": self.cookie_header()},
             max_size=None,
             compression=None,
+            **options,
         )
 
     async def open(self, path: str, *, session: str | None = None) -> HeadlessViewer:

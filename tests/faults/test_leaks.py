@@ -34,6 +34,8 @@ WARM_UP = 2
 """Rounds after which every pool has all its threads, every cache its entries."""
 AT_ONCE = 20
 """Sockets that are opened side by side."""
+PATIENCE = LIMIT + 0.5 * SESSIONS
+"""Seconds for what all of them do together; only the end of a failing test."""
 CLOSED_BY_STAFF = 4001
 BYTES, BLOCKS = 2_000, 1
 """What a session may leave behind at most: bytes of the process, and blocks of Python's own allocator (an entry of a
@@ -91,7 +93,7 @@ class Watched:
 
     async def until_empty(self) -> Count:
         """Wait until only the counting page is there, then count."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.count()
                 # This page and what belongs to it were there before anything was counted.
@@ -156,9 +158,11 @@ class Crowd:
 
     async def come(self, attributes: dict[str, str], number: int) -> None:
         """Open one session and change its state."""
-        connection = await self.browser.connect(attributes, session=None if number == 0 else "")
+        # A crowd that is asked one by one is too busy for keeping connections alive.
+        session = None if number == 0 else ""
+        connection = await self.browser.connect(attributes, session=session, ping_interval=None)
         self.connections.append(connection)
-        viewer = HeadlessViewer(Wire(connection))
+        viewer = HeadlessViewer(Wire(connection, PATIENCE))
         await viewer.attach()
         await viewer.settled()
         await viewer.set_value(viewer.widget("Name"), f"person {number}")
@@ -198,7 +202,7 @@ class Crowd:
 
     @staticmethod
     async def _code(connection: Any) -> int | None:
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(PATIENCE):
             try:
                 while True:
                     await connection.recv()
@@ -215,9 +219,9 @@ async def watched(site: dict[str, str], folder: Path) -> AsyncIterator[tuple[Wat
         browser = HeadlessBrowser(server.url)
         await asyncio.to_thread(browser.sign_in, "alice")
         attributes = await asyncio.to_thread(browser.page_attributes, "/apps/census/")
-        connection = await browser.connect(attributes)
+        connection = await browser.connect(attributes, ping_interval=None)
         try:
-            census = HeadlessViewer(Wire(connection))
+            census = HeadlessViewer(Wire(connection, PATIENCE))
             await census.attach()
             await census.settled()
             yield Watched(server, site, census), Crowd(browser)
