@@ -20,8 +20,8 @@ RUNS_KEPT = 50
 OUTPUT_CHARS = 10_000
 """So much of what a run printed is kept, the end of it."""
 OUTPUT_CHARS_OF_ALL = 50_000
-TEXTS_COUNTED = 1_000
-"""Different statements of one run; more are counted, but not told apart."""
+TEXTS_COMPARED = 10_000
+"""So many statements of one run are looked at for duplicates; more are counted only."""
 DUPLICATE_FROM = 3
 """A statement that a run makes this often is shown as a duplicate."""
 DUPLICATES_SHOWN = 20
@@ -75,7 +75,7 @@ class RunMeasures:
         self.is_open = self.timing = False
         self.queries = 0
         self.seconds = 0.0
-        self._texts: Counter[str] = Counter()
+        self._texts: list[Any] = []
         self._output: list[str] = []
         self._output_size = 0
         self._elements: list[ElementTime] = []
@@ -93,9 +93,8 @@ class RunMeasures:
         """A statement was executed."""
         self.queries += 1
         self.seconds += seconds
-        texts = self._texts
-        if text.__class__ is str and (text in texts or len(texts) < TEXTS_COUNTED):
-            texts[text] += 1
+        if self.queries <= TEXTS_COMPARED:
+            self._texts.append(text)
 
     def printed(self, text: str) -> None:
         """The script wrote to the standard output."""
@@ -126,8 +125,11 @@ class RunMeasures:
     @property
     def duplicates(self) -> tuple[tuple[str, int], ...]:
         """Statements that were made again and again."""
-        found = [(text, count) for text, count in self._texts.most_common(DUPLICATES_SHOWN) if count >= DUPLICATE_FROM]
-        return tuple(found)
+        if len(self._texts) < DUPLICATE_FROM:
+            return ()
+        # A statement may also be bytes, or a composition of the driver's.
+        most = Counter(text for text in self._texts if isinstance(text, str)).most_common(DUPLICATES_SHOWN)
+        return tuple((text, count) for text, count in most if count >= DUPLICATE_FROM)
 
 
 @dataclass(slots=True)
