@@ -69,6 +69,7 @@ def test_a_laptop_that_sleeps(desk: Desk, browser: Browser) -> None:
     desk.is_as_it_was()
 
 
+@pytest.mark.parametrize("nodes", SITES[:1], indirect=True)
 def test_a_tab_in_the_background_keeps_its_socket(nodes: Nodes, browser: Browser) -> None:
     """There a browser lets timers sleep, for a minute at a time; here they never wake at all."""
     with Line(nodes.made[0].url) as line:
