@@ -41,11 +41,13 @@ def tables_of(sql: str, vendor: str = "") -> Tables:
 
     ``vendor`` is Django's word for the database; it decides how texts and names are quoted.
     """
-    if len(sql) > LONG_TEXT:
-        sql = PLACEHOLDERS.sub("%s", sql)
-        if len(sql) > LONGEST_KEPT:
-            return read_tables(sql, vendor)
-    return _kept(sql, vendor)
+    sql = shortened(sql)
+    return read_tables(sql, vendor) if len(sql) > LONGEST_KEPT else _kept(sql, vendor)
+
+
+def shortened(sql: str) -> str:
+    """The same statement with its lists of placeholders made short, if it is long: by it the tables can be kept."""
+    return sql if len(sql) <= LONG_TEXT else PLACEHOLDERS.sub("%s", sql)
 
 
 def read_tables(sql: str, vendor: str = "") -> Tables:

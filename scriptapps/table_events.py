@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
 
-from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import ScriptApiError
 from scriptapps.runtime.fragments import current_fragment_id
@@ -29,10 +28,11 @@ from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.table_listener import TableListener
+from scriptapps.table_plans import unwatched
 from scriptapps.table_results import Statement, queryset_of, tables_named
 from scriptapps.table_targets import Target, Targets, WatchedResult
 from scriptapps.table_versions import TableVersions, announcer, in_transaction
-from scriptapps.table_watch import NOBODY, Writer, noting_reads, unwatched
+from scriptapps.table_watch import NOBODY, Writer, follow, noting_reads
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
@@ -84,11 +84,11 @@ class TableEvents:
         for listener in self._listeners:
             listener.start()
         announcer.versions = self.versions
-        signals.tables_changed.connect(self._tables_changed, dispatch_uid="scriptapps.table_events")
+        follow(self)
 
     def stop(self) -> None:
         """Rerun nothing any more."""
-        signals.tables_changed.disconnect(dispatch_uid="scriptapps.table_events")
+        follow(None)
         for listener in self._listeners:
             listener.stop()
         announcer.finish()
@@ -204,8 +204,9 @@ class TableEvents:
         with self._lock:
             return sum(due.is_scheduled for due in self._due.values()) + self._comparisons
 
-    def _tables_changed(self, sender: Any, tables: frozenset[str], writer: Writer, **_: Any) -> None:
-        self.changed(tables, writer)
+    def concerns(self, tables: Set[str]) -> bool:
+        """Whether a page watches one of these."""
+        return self.targets.concern(tables)
 
     def changed(self, tables: frozenset[str], writer: Writer = NOBODY) -> None:
         """These tables have changed; rerun what watches them, soon. Any thread, quick."""

@@ -7,7 +7,7 @@ are dropped when it has reached its end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from scriptapps.runtime.lifecycle import LifecycleState
@@ -68,6 +68,10 @@ class Targets:
 
     def _target_locked(self, session: LiveSession, fragment_id: str) -> Target:
         return self._of_session.setdefault(session, {}).setdefault(fragment_id, Target(session, fragment_id))
+
+    def concern(self, tables: Set[str]) -> bool:
+        """Whether one of these is watched. Takes no lock: every write asks."""
+        return not self._of_table.keys().isdisjoint(tables)
 
     def concerned(self, tables: frozenset[str]) -> list[tuple[Target, bool, list[WatchedResult]]]:
         """The targets that watch one of these: whether the table itself, and which results may have changed."""

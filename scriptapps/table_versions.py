@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -76,6 +76,10 @@ class WatchedTables:
                 logger.debug("Which tables are watched is not known (%s); other processes are not told", error)
                 self._names = frozenset()
         return sorted(self._names.intersection(tables))
+
+    def may_be(self, tables: Set[str]) -> bool:
+        """Whether one of these is watched as far as is known, or that has to be asked. Quick, no query."""
+        return time.monotonic() >= self._until or not self._names.isdisjoint(tables)
 
     def forget(self) -> None:
         """Ask again at the next write."""
@@ -187,14 +191,14 @@ if hasattr(os, "register_at_fork"):
 
 def tell_others(tables: Iterable[str]) -> None:
     """A transaction that wrote to these tables has been committed."""
-    if not is_test_transaction(connections[database()]):
+    if watched_tables.may_be(frozenset(tables)) and not is_test_transaction(connections[database()]):
         announcer.tell(tables)
 
 
 def in_transaction() -> bool:
     """Whether this thread is in a transaction on the database of our rows."""
     connection = connections[database()]
-    return connection.in_atomic_block or not connection.get_autocommit()
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
 
 
 def is_test_transaction(connection: Any) -> bool:

@@ -13,19 +13,19 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from django.apps import apps
+from django.core.signals import setting_changed
 from django.db import connections
 from django.db.backends.signals import connection_created
 
 from scriptapps import signals, table_versions
 from scriptapps.conf import scriptapps_settings
 from scriptapps.runtime.run_context import RunContext, current_run
-from scriptapps.sql_tables import NONE, Tables, table_name, tables_of
+from scriptapps.table_plans import NO_TABLES, forget_plans, kept_plans, plan_of
 
 logger = logging.getLogger("scriptapps.tables")
 
@@ -62,6 +62,7 @@ def noting_reads(heard: Heard) -> Iterator[None]:
 def connect_table_watch() -> None:
     """Watch all connections, those that are open and those to come. Called once by the AppConfig."""
     connection_created.connect(_connection_created, dispatch_uid="scriptapps.table_watch")
+    setting_changed.connect(forget_plans, dispatch_uid="scriptapps.table_watch")
     for connection in connections.all(initialized_only=True):
         _watch(connection)
 
@@ -75,7 +76,7 @@ def _watch(connection: Any) -> None:
         return
     watch = next((each for each in connection.execute_wrappers if isinstance(each, ConnectionWatch)), None)
     if watch is None:
-        watch = ConnectionWatch()
+        watch = ConnectionWatch(connection.vendor)
         # First: who wraps for a while takes the last one away again.
         connection.execute_wrappers.insert(0, watch)
     if connection.connection is not None and connection.alias in scriptapps_settings.LISTEN_DATABASES:
@@ -142,11 +143,13 @@ class Echoes:
 class ConnectionWatch:
     """The watch of one connection, from its first query on. Used by one thread at a time, as the connection is."""
 
-    def __init__(self) -> None:
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+        self._plans = kept_plans(vendor)
         self.has_listener = False
         self.writer = NOBODY
         self.echoes = Echoes(self.written)
-        self._executing: frozenset[str] = frozenset()
+        self._executing = NO_TABLES
         # What is to be announced if the transaction commits; Django makes a new list whenever some of it is dropped.
         self._hooks: list[Any] | None = None
         self._noted: dict[tuple[str, ...], set[str]] = {}
@@ -156,48 +159,56 @@ class ConnectionWatch:
     def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """One statement. Django calls this in place of its own execution."""
         connection = context["connection"]
-        reads, writes = _tables(sql, connection)
-        if reads and (heard := current_reads.get()) is not None:
-            heard(reads)
-        if not writes or not (writes := writes - unwatched()):
+        plan = self._plans.get(sql) if type(sql) is str else None
+        if plan is None:
+            plan = plan_of(sql, connection)
+        if plan.reads and (heard := current_reads.get()) is not None:
+            heard(plan.reads)
+        if not plan.writes:
             return execute(sql, params, many, context)
         run = current_run.get(None)
         if run is not None and run.reactive:
             return self._without_echo(connection, lambda: execute(sql, params, many, context))
         self.writer = NOBODY if run is None else Writer(run.session.session_id, _ran(run))
-        self._executing = writes
+        self._executing = plan.writes
         try:
             result = execute(sql, params, many, context)
-            writes |= deleted_with(writes, sql)
-            if connection.in_atomic_block or not connection.get_autocommit():
-                self._note(connection, writes)
-            elif connection.vendor == "sqlite" and "RETURNING" in str(sql).upper():
-                when_closed(context["cursor"], functools.partial(announce, writes, self.writer))
+            if connection.in_atomic_block or not connection.autocommit:
+                self._note(connection, plan.writes)
+            elif nobody_asks_for(plan.writes):
+                # As nearly always. Whoever begins to watch now reads what is written.
+                pass
+            elif plan.returns_rows and self.vendor == "sqlite":
+                when_closed(context["cursor"], functools.partial(announce, plan.writes, self.writer))
             else:
-                self._announce(writes, self.writer)
+                self._announce(plan.writes, self.writer)
         finally:
-            self._executing = frozenset()
+            self._executing = NO_TABLES
         return result
 
     def _note(self, connection: Any, tables: frozenset[str]) -> None:
         is_test = table_versions.is_test_transaction(connection)
-        if is_test and not signals.tables_changed.receivers:
+        if is_test and not signals.tables_changed.receivers and _follower is None:
             # Nobody is to be told, and a test may count the hooks.
             return
         if is_test or connection.run_on_commit is not self._hooks:
             self._hooks, self._noted = connection.run_on_commit, {}
-        savepoints = tuple(name for name in connection.savepoint_ids if name)
+        ids = connection.savepoint_ids
+        savepoints = tuple([name for name in ids if name]) if ids else ()
         if savepoints in self._noted:
             self._noted[savepoints] |= tables
             return
         # One hook for all that ends together.
         noted = self._noted[savepoints] = set(tables)
-        tell = functools.partial(self._committed, connection, noted, self.writer, once=not is_test)
+        tell = functools.partial(self._committed, connection, noted, self.writer, not is_test)
         # First: a hook of the site that fails takes away those behind it. A test finds its own at the end.
         place = len(connection.run_on_commit) if is_test else 0
-        connection.run_on_commit.insert(place, (set(connection.savepoint_ids), tell, True))
+        connection.run_on_commit.insert(place, (set(ids), tell, True))
 
-    def _committed(self, connection: Any, tables: set[str], writer: Writer, *, once: bool) -> None:
+    def _committed(self, connection: Any, tables: set[str], writer: Writer, once: bool) -> None:
+        if nobody_asks_for(tables):
+            tables.clear()
+            return
         if connection.run_on_commit is not self._telling:
             self._telling, self._told = connection.run_on_commit, set()
         new = frozenset(tables - self._told if once else tables)
@@ -253,9 +264,41 @@ def when_closed(cursor: Any, act: Callable[[], None]) -> None:
     cursor.close = close_and_act
 
 
+class Follower(Protocol):
+    """What is to hear of changes in this process."""
+
+    def concerns(self, tables: Set[str]) -> bool:
+        """Whether it wants to hear of these. Quick."""
+
+    def changed(self, tables: frozenset[str], writer: Writer) -> None:
+        """They have changed. Quick."""
+
+
+_follower: Follower | None = None
+
+
+def follow(follower: Follower | None) -> None:
+    """From now on this one hears of changes."""
+    global _follower
+    _follower = follower
+
+
+def nobody_asks_for(tables: Set[str]) -> bool:
+    """Whether these are watched neither here nor, as far as this process knows, elsewhere."""
+    return (
+        (_follower is None or not _follower.concerns(tables))
+        and not signals.tables_changed.receivers
+        and not table_versions.watched_tables.may_be(tables)
+    )
+
+
 def announce(tables: frozenset[str], writer: Writer = NOBODY) -> None:
     """These tables have changed: tell this process, and the others if one of them watches."""
+    if nobody_asks_for(tables):
+        return
     try:
+        if _follower is not None:
+            _follower.changed(tables, writer)
         signals.tables_changed.send_robust(sender=None, tables=tables, writer=writer)
         table_versions.tell_others(tables)
     except Exception:
@@ -264,58 +307,3 @@ def announce(tables: frozenset[str], writer: Writer = NOBODY) -> None:
 
 def _ran(run: RunContext) -> frozenset[str] | None:
     return None if run.fragments is None else frozenset([*run.fragments, *run.placed_fragments])
-
-
-def _tables(sql: Any, connection: Any) -> Tables:
-    try:
-        if not isinstance(sql, str):
-            # bytes, or a composition of psycopg's.
-            sql = sql.decode() if isinstance(sql, bytes) else sql.as_string(connection.connection)
-        return tables_of(sql, connection.vendor)
-    except Exception:
-        logger.exception("A statement's tables were not understood; nobody is told what it changes")
-        return NONE
-
-
-# -- which tables ------------------------------------------------------------------------------------------------------
-
-
-def unwatched() -> frozenset[str]:
-    """Tables whose changes rerun nothing: those of this app, of sign-ins and of the admin's log, and named ones."""
-    return _own_tables() | {table_name(name) for name in scriptapps_settings.UNWATCHED_TABLES}
-
-
-@functools.cache
-def _own_tables() -> frozenset[str]:
-    models: list[Any] = list(apps.get_app_config("scriptapps").get_models(include_auto_created=True))
-    for label, name in (("sessions", "session"), ("admin", "logentry")):
-        if apps.is_installed(f"django.contrib.{label}"):
-            models.append(apps.get_model(label, name))
-    return frozenset(table_name(model._meta.db_table) for model in models)
-
-
-def deleted_with(tables: frozenset[str], sql: Any) -> frozenset[str]:
-    """Tables in which the database itself deletes or changes rows with a DELETE in these, as models declare it."""
-    followers = _followers()
-    if not followers or "DELETE" not in str(sql).upper():
-        return frozenset()
-    found: set[str] = set()
-    waiting = list(tables)
-    while waiting:
-        new = followers.get(waiting.pop(), set()) - found
-        found |= new
-        waiting.extend(new)
-    return frozenset(found)
-
-
-@functools.cache
-def _followers() -> dict[str, set[str]]:
-    """Whose rows follow those of a table: Django's DB_CASCADE, DB_SET_NULL and DB_SET_DEFAULT (Django 6.1)."""
-    found: dict[str, set[str]] = {}
-    for model in apps.get_models(include_auto_created=True):
-        fields: list[Any] = list(model._meta.local_fields)
-        for field in fields:
-            if hasattr(getattr(field.remote_field, "on_delete", None), "on_delete_sql"):
-                target = table_name(field.related_model._meta.db_table)
-                found.setdefault(target, set()).add(table_name(model._meta.db_table))
-    return found

@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
 from project.shop.models import Customer, Order, OrderLine, Product
-from scriptapps import signals, table_watch
+from scriptapps import signals, table_plans
 from scriptapps.table_triggers import CHANNEL, install_sql, remove_sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,7 +149,8 @@ def shop(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sh
     )  # fmt: skip
     user.groups.add(other)
     # What Django knows of the two children: of one, that it follows.
-    monkeypatch.setattr(table_watch, "_followers", lambda: {"truth_parent": {"truth_declared"}})
+    monkeypatch.setattr(table_plans, "_followers", lambda: {"truth_parent": {"truth_declared"}})
+    table_plans.forget_plans()
     made = ["truth_parent", "truth_child", "truth_declared"]
     sql("CREATE TABLE truth_parent (id integer PRIMARY KEY)")
     for child in made[1:]:
