@@ -100,21 +100,23 @@ class NodeRequests:
             for key, group in groupby(rows, key=lambda row: str(row.session_id)):
                 self._carry_out(sessions[key], list(group))
 
-    @staticmethod
-    def _taken(sessions: dict[str, LiveSession], ids: Collection[str] | None) -> list[SessionRequest]:
+    def _taken(self, sessions: dict[str, LiveSession], ids: Collection[str] | None) -> list[SessionRequest]:
         """What nobody has taken yet, by session and in the order in which it was asked."""
         rows = SessionRequest.objects.using(write_alias())
-        waiting = rows.waiting().order_by("pk")
-        if len(sessions) <= CHUNK:
+        waiting = rows.waiting().filter(session__node=self.node.name).order_by("pk")
+        if ids is not None and len(sessions) <= CHUNK:
             waiting = waiting.filter(session_id__in=list(sessions))
-        else:
-            waiting = waiting.exclude(session__node="")
-        numbers = [
-            number
+        numbers = {
+            number: sessions[str(key)]
             for number, key in waiting.values_list("pk", "session_id")
             if str(key) in sessions and sessions[str(key)].outside.take(number)
-        ]
-        found = [row for chunk in _chunks(numbers) for row in rows.filter(pk__in=chunk)]
+        }
+        try:
+            found = [row for chunk in _chunks(list(numbers)) for row in rows.filter(pk__in=chunk)]
+        except BaseException:
+            for number, session in numbers.items():
+                session.outside.give_back([number])
+            raise
         return sorted(found, key=lambda row: (str(row.session_id), row.pk))
 
     def _carry_out(self, session: LiveSession, rows: list[SessionRequest]) -> None:

@@ -2,11 +2,12 @@
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from scriptapps import signals
 from scriptapps.errors import SteeringError
@@ -39,7 +40,9 @@ st.text(f"{region} {amount} {city} {above} {st.session_state.seen} {st.session_s
 
 
 @pytest.fixture
-async def browser(site: Site, alice: User):
+async def browser(site: Site, alice: User, settings: Any):
+    # On a busy machine a session is not to count as silent.
+    settings.SCRIPTAPPS = {**settings.SCRIPTAPPS, "BEAT_SECONDS": 3}
     site.folder.write("page.py", SCRIPT)
     yield await site.browser(alice)
     await site.leave()
@@ -312,6 +315,26 @@ async def test_ten_thousand_requests_to_one_session(site: Site, viewer: Viewer):
     assert most <= 1
     assert begun == ended
     assert session.runs - runs_before == len(begun) <= 10_000 / 2
+
+
+async def test_a_database_that_fails_while_requests_are_read_costs_none_of_them(site: Site, viewer: Viewer, caplog):
+    row = ScriptSession.objects.filter(pk=viewer.session_id)
+    requests, failed = site.node.beat.requests, threading.Event()
+    real = requests._hand_over
+
+    def failing(*args: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise DatabaseError("no database for a moment")
+        real(*args)
+
+    requests._hand_over = failing
+    report = await row.arerun(values={"amount": 11})
+    await site.until(failed.is_set)
+    await sync_to_async(requests.look)()
+    assert await outcome(report) == ("completed", "")
+    await shown(viewer, "EU 11 Rome EU [] ''")
+    assert "could not be asked" in caplog.text
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
