@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import StopScript
+from scriptapps.observers import check_observers, dismiss_signed_out
 from scriptapps.revalidation import Verdict, people_of, revalidate
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.options import Visitor
@@ -66,6 +67,8 @@ class AccessWatch:
         **_: Any,
     ) -> None:
         self.node.beat.bus.tell_others("access", [])
+        if revoked:
+            dismiss_signed_out(self.node.select(), user_ids, bindings)
         affected = [
             session
             for session in self.node.select()
@@ -117,6 +120,7 @@ class AccessWatch:
     def check(self, sessions: list[LiveSession]) -> dict[LiveSession, Verdict]:
         """Ask again whether these people may be here; close the sockets, or the sessions, of those who may not."""
         now = time.monotonic()
+        check_observers(sessions)
         found: dict[LiveSession, Verdict] = {}
         for session, verdicts in revalidate(sessions).items():
             in_doubt = self._in_doubt(session, verdicts)
@@ -131,7 +135,7 @@ class AccessWatch:
                 # Nothing runs for this cookie any more; a browser that comes back with a new one is checked anew.
                 self._deny(session)
                 if not session.is_shared:
-                    for viewer in session.viewers:
+                    for viewer in session.people:
                         viewer.close_socket(verdict.code, verdict.value)
             elif session.visitor in in_doubt:
                 self._deny(session)

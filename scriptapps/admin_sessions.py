@@ -24,6 +24,7 @@ from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_durability import StoredState, count_sessions
+from scriptapps.admin_observing import Observing
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
 from scriptapps.permissions import may_act
 
@@ -87,7 +88,7 @@ class LivenessFilter(admin.SimpleListFilter):
 
 
 @admin.register(ScriptSession)
-class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
+class ScriptSessionAdmin(StoredState, Observing, admin.ModelAdmin):
     """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
 
     list_display = (
@@ -213,7 +214,7 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         """With the address that the buttons of the detail page post to."""
         view = self.admin_site.admin_view(self.steer_view)
         own = path("<uuid:session_id>/steer/<str:kind>/", view, name="scriptapps_scriptsession_steer")
-        return [own, *super().get_urls()]
+        return [own, *self.observing_urls(), *super().get_urls()]
 
     def steer_view(self, request: HttpRequest, session_id: Any, kind: str) -> HttpResponse:
         """One button of the detail page: POST only, back to where it was pressed."""
@@ -231,7 +232,12 @@ class ScriptSessionAdmin(StoredState, admin.ModelAdmin):
         """The detail page, with the buttons this person may press."""
         session = self.get_object(request, object_id)
         kinds = [kind for kind in STEERING if session and session.may_be_asked_to(kind) and may_act(request.user, kind)]
-        return super().change_view(request, object_id, form_url, {"steering": kinds, **(extra_context or {})})
+        own = {
+            "steering": kinds,
+            "may_observe": self.may_observe(request, session),
+            "may_copy": self.may_copy(request, session),
+        }
+        return super().change_view(request, object_id, form_url, {**own, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, below one line that counts all there are."""

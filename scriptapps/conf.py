@@ -125,6 +125,7 @@ OPTIONS: dict[str, Option] = {
     "MAX_ABANDONED": _count(4, 1, 64),
     "RUN_ON_SAVE": _switch(None),
     "SHOW_TRACEBACKS": _switch(None),
+    "OBSERVE_TELLS": _switch(True),
     "PREHEAT": _switch(True),
     "PREHEAT_TTL": _number(30, 1, 600),
     "DETACHED_TTL": _number(600, 0, 604_800),
@@ -190,6 +191,7 @@ class ScriptAppsSettings:
     MAX_ABANDONED: int
     RUN_ON_SAVE: bool
     SHOW_TRACEBACKS: bool
+    OBSERVE_TELLS: bool
     PREHEAT: bool
     PREHEAT_TTL: float
     DETACHED_TTL: float

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import zlib
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -22,7 +21,6 @@ from scriptapps.conf import scriptapps_settings
 from scriptapps.drain import install_drain
 from scriptapps.errors import LeaseLostError, ProtocolError, WatchedElsewhereError
 from scriptapps.handshake import Refused
-from scriptapps.models import SavedSnapshot
 from scriptapps.node import MOVED, SERVER_STOPS, get_node
 from scriptapps.protocol import schema
 from scriptapps.protocol.codec import PROTOCOL_VERSION, SUBPROTOCOL, decode_client_message, deflate_batch, to_json
@@ -30,6 +28,7 @@ from scriptapps.runtime.client_messages import handle_message
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.outbox import TICK_SECONDS
 from scriptapps.runtime.viewer import Viewer
+from scriptapps.snapshots import save_snapshot
 from scriptapps.socket_budget import Budget, Heart, TokenBucket
 
 logger = logging.getLogger("scriptapps.sockets")
@@ -195,9 +194,12 @@ class ScriptConsumer(AsyncConsumer):
         if viewer.dismissed:
             return
         kind = message.WhichOneof("kind")
-        if kind == "save_snapshot":
+        if kind == "save_snapshot" and not viewer.read_only:
             if session.is_new(viewer, message.seq):
-                await self.save_snapshot(session, viewer, message.save_snapshot.title)
+                page, title = self.scope["path"].removesuffix("ws/"), message.save_snapshot.title
+                saved = await self.on_executor(save_snapshot, session, self.admitted, title, page)
+                viewer.outbox.post(urgent=True, snapshot_saved=saved)
+                session.acknowledge_idle()
             return
         if kind in CAUSES_RUN and viewer.outbox.expect():
             self.wake_after(TICK_SECONDS)
@@ -246,18 +248,15 @@ class ScriptConsumer(AsyncConsumer):
 
     async def attach(self, message: schema.ClientMessage) -> None:
         """Find or make the live session and show it. Raises what ``SessionOpening.open`` raises."""
-        session = await self.on_executor(get_node().opening.open, self.admitted)
-        pause = TAKE_OVER_TICK
-        while session is None:
-            # Another process still owns the session and has been asked for it.
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, TAKE_OVER_LONGEST)
-            session = await self.on_executor(get_node().opening.open, self.admitted)
+        observes = self.admitted.observes
+        session = self.observed() if observes else await self.open()
         if self.ticket is None:
             return
-        viewer = Viewer(self.wake_from_any_thread, self.close_from_any_thread, visitor=self.admitted.visitor)
+        viewer = Viewer(
+            self.wake_from_any_thread, self.close_from_any_thread, read_only=observes, visitor=self.admitted.visitor
+        )
         client_id = message.attach.client_id[:64].replace("\0", "").replace("#", "")
-        for other in [v for v in session.viewers if not v.read_only]:
+        for other in () if observes else session.people:
             # A tab that reloads comes back before its old socket is gone. A shared session is for other pages, too.
             if not session.is_shared or other.client_id == client_id:
                 other.close_socket(4009, "continued elsewhere")
@@ -282,22 +281,22 @@ class ScriptConsumer(AsyncConsumer):
         self.pump = self.loop.create_task(self.run_pump(session, viewer))
         self.watch_acknowledgements(viewer)
 
-    async def save_snapshot(self, session: LiveSession, viewer: Viewer, title: str) -> None:
-        """Freeze the page into a row and answer with its address."""
-        payload = zlib.compress(session.snapshot().SerializeToString(), 6)
-        title = title.strip()[:200] or session.page_config.title or self.admitted.effective.title
+    async def open(self) -> LiveSession:
+        """The live session of an ordinary socket."""
+        session: LiveSession | None = await self.on_executor(get_node().opening.open, self.admitted)
+        pause = TAKE_OVER_TICK
+        while session is None:
+            # Another process still owns the session and has been asked for it.
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, TAKE_OVER_LONGEST)
+            session = await self.on_executor(get_node().opening.open, self.admitted)
+        return session
 
-        def save() -> str:
-            user_id = session.visitor.user_id
-            row = SavedSnapshot.objects.create(
-                script_app=self.admitted.row, user_id=user_id, title=title, payload=payload
-            )
-            return str(row.pk)
-
-        key = await self.on_executor(save)
-        url = f"{self.scope['path'].removesuffix('ws/')}saved/{key}/"
-        viewer.outbox.post(urgent=True, snapshot_saved=schema.SnapshotSaved(url=url, title=title))
-        session.acknowledge_idle()
+    def observed(self) -> LiveSession:
+        """The live session that is to be watched. Raises WatchedElsewhereError while it is not in this process."""
+        for session in get_node().select([self.admitted.session_id]):
+            return session
+        raise WatchedElsewhereError(f"Session {self.admitted.session_id} is not in this process.")
 
     # -- out -------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from django.http.request import split_domain_port, validate_host
 from scriptapps import identity, script_threads
 from scriptapps.identity import Identity
 from scriptapps.models import ScriptApp, ScriptSession
-from scriptapps.permissions import Decision, decide
+from scriptapps.permissions import Decision, decide, may_act
 from scriptapps.protocol.codec import SUBPROTOCOL
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
 from scriptapps.runtime.options import Visitor
@@ -48,7 +48,8 @@ class Offer:
 class Admitted:
     """A socket that may be accepted. ``session_id`` is the session to go on with, "" for a shared or a new one.
 
-    ``copy_of`` is a session of this browser whose state a new one begins with: a tab was duplicated.
+    ``copy_of`` is a session of this browser whose state a new one begins with: a tab was duplicated. ``observes``: the
+    session is somebody else's, and is only watched.
     """
 
     identity: Identity
@@ -58,6 +59,7 @@ class Admitted:
     effective: EffectiveApp
     session_id: str
     copy_of: str = ""
+    observes: bool = False
 
 
 def read_offer(subprotocols: list[str]) -> Offer:
@@ -121,6 +123,8 @@ def _admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
     who = identity.load_identity(session_key)
     if not who.binding:
         raise Refused(403, "no session of this browser with a page of ours")
+    if identity.is_page_token(offer.token, who.binding, observing(slug, offer.session_id)):
+        return _admit_observer(slug, who, offer.session_id)
     if not identity.is_page_token(offer.token, who.binding, slug):
         raise Refused(403, "the page's token is missing or wrong")
     source = registry.find(slug)
@@ -139,6 +143,33 @@ def _admit(slug: str, session_key: str | None, offer: Offer) -> Admitted:
             session_id = ""
     may_copy = offer.copy_of and resumable_row(offer.copy_of, who.binding, who.user, slug) is not None
     return Admitted(who, visitor, source, row, effective, session_id, offer.copy_of if may_copy else "")
+
+
+def observing(slug: str, session_id: str) -> str:
+    """What the token of a page is for that watches this session and nothing else."""
+    return f"{slug}:observe:{session_id}"
+
+
+def _admit_observer(slug: str, who: Identity, session_id: str) -> Admitted:
+    # Watching is a right of its own: it neither needs nor gives the right to open the script app.
+    if not may_act(who.user, "observe"):
+        raise Refused(403, "no permission to watch sessions")
+    row = observable_row(session_id, slug)
+    source = registry.find(slug)
+    if row is None or source is None:
+        raise Refused(404, "the session to watch is not there any more")
+    effective = registry.effective(source, row.script_app)
+    return Admitted(who, visitor_of(who), source, row.script_app, effective, str(row.pk), observes=True)
+
+
+def observable_row(session_id: str, slug: str) -> ScriptSession | None:
+    """The row of a session that can be watched: of this script app, and not closed."""
+    try:
+        key = uuid.UUID(session_id)
+    except ValueError:
+        return None
+    rows = ScriptSession.objects.filter(pk=key, script_app__slug=slug).exclude(state=ScriptSession.State.CLOSED)
+    return rows.select_related("script_app").first()
 
 
 def visitor_of(who: Identity) -> Visitor:

@@ -279,6 +279,7 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
         abandon_grace=grace * 2,
         max_abandoned=scriptapps_settings.MAX_ABANDONED,
         show_tracebacks=settings.DEBUG if show is None else show,
+        tell_observed=scriptapps_settings.OBSERVE_TELLS,
         before_run=node._before_run,
         after_run=node._after_run,
         cancel_query=script_threads.cancel_query,

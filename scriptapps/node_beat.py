@@ -156,7 +156,7 @@ class NodeBeat:
                     self.node.close(session, 4001, "nobody came")
                 continue
             # A new one is between its opening and its socket's arrival.
-            rests = not session.viewers and wall - session.opened > NEW_SECONDS
+            rests = not session.people and wall - session.opened > NEW_SECONDS
             if rests and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
         self.node.access.tidy()

@@ -136,7 +136,7 @@ class NodeRequests:
             self._answer(session, stops, Outcome.COMPLETED)
             session.request_stop()
         if notices := _of(rows, Kind.NOTIFY):
-            self._answer(session, notices, Outcome.COMPLETED if session.viewers else Outcome.UNSEEN)
+            self._answer(session, notices, Outcome.COMPLETED if session.people else Outcome.UNSEEN)
             for row in notices:
                 session.post_toast(toast_message(row.payload["text"], row.payload["icon"]))
         self._rerun(session, [row for row in rows if row.kind in (Kind.RERUN, Kind.EVENT)])
@@ -227,7 +227,7 @@ class NodeRequests:
 
     def _give_up(self, key: str, epoch: int) -> None:
         live = self.node.select([key])
-        if any(session.is_shared and session.viewers for session in live):
+        if any(session.is_shared and session.people for session in live):
             # It stays with those who look at it: whoever asked is led here in the end.
             ScriptSession.objects.filter(pk=key, node=self.node.name).update(release_wanted=0)
         elif live:

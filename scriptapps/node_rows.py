@@ -125,7 +125,7 @@ def row_fields(session: LiveSession) -> dict[str, Any]:
     """What the row says of a session as it is now."""
     return {
         "state": session.state_of_life.value,
-        "viewers": len(session.viewers),
+        "viewers": len(session.people),
         "runs": session.runs,
         "last_run_ms": session.last_ms,
         "last_outcome": session.last_outcome.lower(),

@@ -63,6 +63,22 @@ class SessionOpening:
         session.request_rerun(RerunRequest("opened"))
         return session.session_id
 
+    def copy(self, who: Identity, source: ScriptSource, row: ScriptApp, original: str) -> str:
+        """A session of this person's own that begins with the state of another one. "" if none may begin here.
+
+        The caller has made sure that the person may see that state.
+        """
+        if self.node.reason_not_ready:
+            return ""
+        visitor, effective = visitor_of(who), registry.effective(source, row)
+        session = self._make(str(uuid.uuid4()), visitor, source, effective.deadline, Scope.TAB)
+        session.begin_as_copy(self.node.store.load(original))
+        self._insert(session, row)
+        copy_files(original, session.session_id)
+        self.node.expect(session)
+        session.request_rerun(RerunRequest("opened"))
+        return session.session_id
+
     @staticmethod
     def _has_one(visitor: Visitor, row: ScriptApp) -> bool:
         rows = ScriptSession.objects.filter(binding=visitor.binding, script_app=row)

@@ -20,13 +20,16 @@ from django.utils.timezone import localtime
 
 from scriptapps import identity
 from scriptapps.conf import scriptapps_settings
+from scriptapps.handshake import observing
 from scriptapps.identity import Identity
-from scriptapps.models import SavedSnapshot, ScriptApp
+from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession
 from scriptapps.node import get_node
 from scriptapps.registry import EffectiveApp, ScriptSource
 from scriptapps.shared_sessions import scope_of
 
 LAZY_MODULES = "scriptapps/elements"
+COPY_KEY = "_scriptapps_copy"
+"""In the Django session: the session whose copy the next page of a script app shows, by slug."""
 # What an absent attribute looks like to the template.
 Attributes = dict[str, str]
 
@@ -67,6 +70,22 @@ def live_attributes(
     return attributes
 
 
+def observing_attributes(request: HttpRequest, row: ScriptSession, title: str) -> Attributes:
+    """Attributes of a `<script-app>` that watches somebody's session. `status-url` is the caller's to add."""
+    binding = identity.bind(request)
+    slug = row.script_app.slug
+    return {
+        "socket-url": reverse("scriptapps:socket", args=[slug]),
+        "token": identity.page_token(binding, observing(slug, str(row.pk))),
+        "fingerprint": identity.fingerprint(binding),
+        "session": str(row.pk),
+        # Its page takes no tab lease, like one that several share.
+        "scope": "observe",
+        "page-title": title,
+        "login-url": sign_in_url(request.get_full_path()),
+    }
+
+
 def frozen_attributes(request: HttpRequest, snapshot: SavedSnapshot, effective: EffectiveApp) -> Attributes:
     """Attributes of a `<script-app>` that shows a saved snapshot: no socket, nothing to press."""
     attributes = {
@@ -90,6 +109,10 @@ def preheated(request: HttpRequest, binding: str, source: ScriptSource, row: Scr
         # The run answers for a binding that the session store knows, and may begin before this response is made.
         request.session.save()
     who = Identity(request.session.session_key, binding, request.user)
+    if copy := request.session.get(COPY_KEY, {}).get(source.slug):
+        # The next page of this script app is the copy that was asked for; the one after that is an ordinary one.
+        request.session[COPY_KEY] = {}
+        return get_node().opening.copy(who, source, row, copy)
     return get_node().opening.preheat(who, source, row)
 
 

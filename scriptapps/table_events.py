@@ -254,7 +254,7 @@ class TableEvents:
                 return
             now, self._due[session] = due, Due(last=time.monotonic())
             doubtful = {target: results for target, results in now.results.items() if target not in now.targets}
-            compares = bool(doubtful) and any(not viewer.hidden for viewer in session.viewers)
+            compares = bool(doubtful) and any(not viewer.hidden for viewer in session.people)
             self._comparisons += compares
         if compares:
             self._comparing.submit(self._compare_and_rerun, session, now, doubtful)

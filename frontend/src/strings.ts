@@ -59,6 +59,7 @@ const english = {
   trying_again: "This element failed to load.",
   unknown_kind: "This browser page does not know the element “{kind}”. Reload it.",
   use_here: "Use here",
+  watched: "Staff are watching this page.",
   viewing_only: "You are watching this session; you cannot change it.",
   most_selected: "No more than {count} can be chosen",
 };

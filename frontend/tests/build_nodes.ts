@@ -44,6 +44,7 @@ export function serverMessage(parts: Partial<ServerMessage> = {}): ServerMessage
     errors: [],
     sourceStatus: undefined,
     snapshotSaved: undefined,
+    observers: undefined,
     pong: undefined,
     pageConfig: undefined,
     toasts: [],

@@ -24,13 +24,13 @@ def handle_message(session: LiveSession, viewer: Viewer, message: schema.ClientM
     """Act on one message. ``debug`` allows what only developers may do. Safe to call from the event loop."""
     kind = message.WhichOneof("kind")
     handler = HANDLERS.get(kind or "")
+    if kind in STEERING and viewer.read_only:
+        viewer.refuse("not_allowed", "This page is only being watched.", seq=message.seq)
+        return
     if handler is None:
         name = kind or unknown_kind(message)
         logger.warning("Session %s: unknown message %s", session.session_id, name)
         viewer.refuse("unknown_message", f"This server does not know the message {name}.", seq=message.seq)
-        return
-    if kind in STEERING and viewer.read_only:
-        viewer.refuse("not_allowed", "This page is only being watched.", seq=message.seq)
         return
     if kind == "close" and not debug:
         logger.warning("Session %s: close was ignored, it is accepted under DEBUG only", session.session_id)
@@ -101,4 +101,4 @@ HANDLERS: dict[str, Handler] = {
     "visibility": _visibility,
     "close": _close,
 }
-STEERING = frozenset(HANDLERS) - {"request_snapshot", "ack", "ping", "visibility"}
+STEERING = (frozenset(HANDLERS) - {"request_snapshot", "ack", "ping", "visibility"}) | {"save_snapshot"}

@@ -54,7 +54,7 @@ class Later:
 
     @property
     def _is_seen(self) -> bool:
-        return any(not viewer.hidden for viewer in self._session.viewers)
+        return any(not viewer.hidden for viewer in self._session.people)
 
     def run_ended(self, run: RunContext) -> None:
         """Fragments that run every so often have been run, or are on the page since this run."""

@@ -70,6 +70,7 @@ class LiveSession(DurablePage):
         self.script_path = self.script_root = Path()
         self.visitor = visitor
         self.options = options
+        self.tells_observed = options.tell_observed
         self.engine = engine
         self.deadline = options.deadline if deadline is None else deadline
         self.state_of_life = LifecycleState.IDLE
@@ -113,18 +114,21 @@ class LiveSession(DurablePage):
             # It was closed between the handshake and now, when this socket was not yet among those to tell.
             viewer.close_socket(self.close_code, self.close_reason)
         self.options.on_change(self)
-        self.later.seen()
+        self.tell_observed(viewer)
+        if not viewer.read_only:
+            self.later.seen()
 
     def set_hidden(self, viewer: Viewer, hidden: bool) -> None:
         """The viewer's tab is in the background now, or to be seen again."""
         viewer.hidden = hidden
-        if not hidden:
+        if not hidden and not viewer.read_only:
             self.later.seen()
 
     def detach(self, viewer: Viewer) -> None:
         """A socket left. The session lives on."""
         self.remove_viewer(viewer)
         self.options.on_change(self)
+        self.tell_observed(viewer)
 
     def seqs(self, viewer: Viewer) -> tuple[int, int]:
         """(acknowledged, seen) event numbers of the viewer's page load."""

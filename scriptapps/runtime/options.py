@@ -56,6 +56,8 @@ class RuntimeOptions:
     show_tracebacks: bool = True
     # Pages are told why each run happened, and elements are timed.
     explain_runs: bool = False
+    # Whether those who work in a session are told that staff watch it.
+    tell_observed: bool = True
     # Script thread: before anything of the run happens. May raise StopScript("REFUSED").
     before_run: Callable[[RunContext], None] = _nothing
     # Script thread: after the run; the flag says that the run was broken off and its connections must not be reused.

@@ -25,6 +25,7 @@ class SharedPage:
         self.scope = "tab"
         # Replaced by each join and leave, so that whoever iterates needs no lock. Changed under the tree's lock.
         self.viewers: list[Viewer] = []
+        self.tells_observed = True
         self.page_config = schema.PageConfig()
         self.source_status = schema.SourceStatus(run_on_save=run_on_save)
         self.shown_run_id = ""
@@ -41,6 +42,17 @@ class SharedPage:
     def is_running(self) -> bool:
         """Whether a run is changing the page."""
         return False
+
+    @property
+    def people(self) -> list[Viewer]:
+        """Those who work in it; staff who watch are none of them."""
+        return [viewer for viewer in self.viewers if not viewer.read_only]
+
+    def tell_observed(self, changed: Viewer) -> None:
+        """A viewer came or left: tell those who work in it how many watch, if that is news to them."""
+        count = sum(viewer.read_only for viewer in self.viewers)
+        for viewer in self.people if self.tells_observed and (changed.read_only or count) else ():
+            viewer.outbox.post(observers=schema.Observers(count=count))
 
     def add_viewer(self, viewer: Viewer) -> None:
         """From now on the viewer gets the page and its changes."""

@@ -73,6 +73,7 @@ class HeadlessViewer:
         self.source_status: Any = schema.SourceStatus()
         self.saved: Any = None
         self.pongs = 0
+        self.observers = 0
         self.running = False
 
     async def attach(self) -> HeadlessViewer:
@@ -162,18 +163,23 @@ class HeadlessViewer:
         for delta in message.deltas:
             self.deltas.append(delta)
             self._apply_delta(delta)
+        self._apply_notes(message)
+        if started:
+            self.running = True
+        if message.HasField("run_finished"):
+            self.finished.append(message.run_finished)
+            self.running = bool(started) and started != message.run_finished.run_id
+
+    def _apply_notes(self, message: Any) -> None:
         self.errors.extend(message.errors)
         self.toasts.extend(message.toasts)
         if message.HasField("source_status"):
             self.source_status = message.source_status
         if message.HasField("snapshot_saved"):
             self.saved = message.snapshot_saved
+        if message.HasField("observers"):
+            self.observers = message.observers.count
         self.pongs += message.HasField("pong")
-        if started:
-            self.running = True
-        if message.HasField("run_finished"):
-            self.finished.append(message.run_finished)
-            self.running = bool(started) and started != message.run_finished.run_id
 
     def _apply_delta(self, delta: Any) -> None:
         change = delta.WhichOneof("change")

@@ -38,6 +38,7 @@ export class LivePage implements PageState {
   readonly endReason = signal<EndReason | undefined>(undefined);
   readonly endMessage = signal("");
   readonly running = signal(false);
+  readonly observers = signal(0);
   /** Why the last run happened; known under DEBUG only. */
   readonly why = signal("");
   readonly config = signal<PageConfig | undefined>(undefined);
@@ -235,6 +236,7 @@ export class LivePage implements PageState {
       if (message.runFinished) this.#runFinished(message.runFinished);
       for (const error of message.errors) this.#serverError(error);
       if (message.sourceStatus) this.#takeSource(message.sourceStatus);
+      if (message.observers) this.observers.value = message.observers.count;
       if (message.snapshotSaved) this.saved.value = message.snapshotSaved;
       if (message.pageConfig) this.config.value = message.pageConfig;
       for (const toast of message.toasts) this.#addToast(toast);

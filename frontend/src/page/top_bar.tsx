@@ -19,6 +19,7 @@ export function TopBar({ page, children }: { page: LivePage; children: Component
             <span class="unseen">{t("running")}</span>
           ) : null}
         </div>
+        {page.observers.value ? <span class="note shown">{t("watched")}</span> : null}
         {page.readOnly.value && !page.frozen ? <span class="note shown">{t("viewing_only")}</span> : null}
         {running ? (
           <>
@@ -31,7 +32,7 @@ export function TopBar({ page, children }: { page: LivePage; children: Component
             )}
           </>
         ) : null}
-        {page.frozen ? null : <PageMenu page={page} />}
+        {page.readOnly.value ? null : <PageMenu page={page} />}
       </div>
     </header>
   );
