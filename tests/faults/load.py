@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from scriptapps.testing import HeadlessBrowser
-from tests.faults.farm import Page
-from tests.faults.servers import LIMIT
+from tests.faults.farm import FRAME_LIMIT, LOST, Page
+from tests.faults.servers import LIMIT, Wire
 
 
 class Busy:
@@ -48,10 +48,23 @@ class Busy:
         await self.page.enter("Note", str(self.typed))
         while not await self.page.attempt(self.page.viewer.settled):
             self.lost = time.monotonic()
-            await self.page.again(at=self.elsewhere)
+            await self._come_back()
             self.back = time.monotonic()
             self._enough = self._enough or bool(self.elsewhere)
         self.rounds += 1
+
+    async def _come_back(self) -> None:
+        """As a browser does: at once, with the token that it has; whoever is refused asks why."""
+        page = self.page
+        page.browser.base_url = self.elsewhere or page.browser.base_url
+        page.attributes["kept"] = page.session_id
+        try:
+            wire = Wire(await page.browser.connect(page.attributes, session=page.session_id), FRAME_LIMIT)
+            await page.viewer.reconnect(wire)
+            await page.viewer.until(lambda: page.viewer.finished and not page.viewer.running)
+        except LOST as error:
+            page.note(error)
+            await page.again()
 
     async def press(self, label: str, name: str) -> None:
         """Press a button that counts to ``name``."""

@@ -160,7 +160,9 @@ async def test_every_thread_lets_go_of_its_dead_connection(
     states = dict(await asyncio.to_thread(server.ask, STATES.format(site["PGDATABASE"])))
     assert set(states) <= {"idle", "active"}, states
     assert WORKERS <= sum(states.values()) <= WORKERS + OTHERS
-    assert "Traceback" not in node.text().partition("It is over: The node's beat")[2]
+    # No run had a query that failed.
+    assert "raised (reference" not in node.text()
+    assert node.text().count("Traceback") < TRACEBACKS
 
 
 STATES = "SELECT state, count(*) FROM pg_stat_activity WHERE datname = '{}' GROUP BY state"
