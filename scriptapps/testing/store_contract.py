@@ -193,7 +193,7 @@ class StateStoreContract:
         )
 
         def change(**seqs: int) -> StateChange:
-            made = difference({(STATE, "n"): b"%d" % len(seqs)}, **seqs)
+            made = difference({(STATE, "n"): b"%d" % len(seqs)}, set(), **seqs)
             made.requests = [RequestAnswer(first.pk, "completed"), RequestAnswer(second.pk, "running", run_id="r-1")]
             return made
 
