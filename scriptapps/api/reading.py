@@ -19,6 +19,7 @@ from scriptapps.api.selection import select
 from scriptapps.api.values import stored_as_json
 from scriptapps.errors import StoredStateGoneError
 from scriptapps.models import ScriptSession, SessionRequest
+from scriptapps.run_records import redact_pattern
 from scriptapps.store import get_state_store, write_alias
 
 ASKED_BY = {
@@ -56,7 +57,13 @@ def session_values(call: Call) -> JsonResponse:
             stored = get_state_store().load(str(session.pk))
         except StoredStateGoneError as gone:
             raise Problem(404, f"Nothing is stored of this session any more: {gone}.") from None
-    return JsonResponse({"session": str(session.pk), **stored_as_json(stored), "not_stored": session.not_durable or {}})
+    return JsonResponse(
+        {
+            "session": str(session.pk),
+            **stored_as_json(stored, redact_pattern()),
+            "not_stored": session.not_durable or {},
+        }
+    )
 
 
 def one_request(call: Call) -> JsonResponse:
@@ -64,14 +71,18 @@ def one_request(call: Call) -> JsonResponse:
     number = int(call.target) if call.target.isascii() and call.target.isdigit() else LARGEST_NUMBER + 1
     rows = SessionRequest.objects.filter(session__in=call.sessions().values("pk"))
     row = rows.filter(pk=number).first() if number <= LARGEST_NUMBER else None
-    if row is None or not _may_see(call, row):
+    may_see, may_see_values = _may_see(call, row) if row else (False, False)
+    if row is None or not may_see:
         raise Problem(404, "There is no such request, or it is not yours. Requests are kept for a while only.")
-    return JsonResponse(request_as_json(row))
+    return JsonResponse(request_as_json(row, may_see_values))
 
 
-def _may_see(call: Call, row: SessionRequest) -> bool:
-    asked = row.requested_by_id is not None and row.requested_by_id == call.actor.user.pk
-    return call.actor.may("view") or (asked and any(map(call.actor.may, ASKED_BY[row.kind])))
+def _may_see(call: Call, row: SessionRequest) -> tuple[bool, bool]:
+    """Whether this actor may see the request, and errors that may quote a value."""
+    may = call.actor.may
+    is_own = row.requested_by_id is not None and row.requested_by_id == call.actor.user.pk
+    is_own = is_own and any(map(may, ASKED_BY[row.kind]))
+    return is_own or may("view"), is_own or may("view values")
 
 
 def _session(call: Call) -> ScriptSession:
@@ -109,14 +120,14 @@ def session_as_json(session: ScriptSession) -> dict[str, Any]:
     }
 
 
-def request_as_json(row: SessionRequest) -> dict[str, Any]:
+def request_as_json(row: SessionRequest, show_error: bool) -> dict[str, Any]:
     """What was asked and how it ended, never with which values."""
     return {
         "id": row.pk,
         "session": str(row.session_id),
         "kind": row.kind,
         "outcome": row.outcome or WAITING,
-        "error": row.error,
+        "error": row.error if show_error else "",
         "trigger": row.trigger,
         "by": row.detail,
         "created": _moment(row.created),

@@ -7,11 +7,13 @@ models, classes of the site and text that counts as safe markup do not: a progra
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from scriptapps.api.problems import Problem
 from scriptapps.errors import NotDurableError
+from scriptapps.runtime.redaction import HIDDEN
 from scriptapps.runtime.state_codec import TAG, decode_value
 from scriptapps.runtime.state_journal import STATE, WIDGET, Name
 from scriptapps.runtime.widget_storage import read_widgets
@@ -49,13 +51,25 @@ def value_from_json(value: Any, pointer: str) -> Any:
         raise Problem(400, "A value cannot be read.", errors=[(pointer, words)]) from None
 
 
-def stored_as_json(stored: Mapping[Name, bytes]) -> dict[str, dict[str, Any]]:
-    """``state`` by key, ``values`` of widgets by their key, ``widgets`` without one by id; in typed forms."""
+def stored_as_json(stored: Mapping[Name, bytes], hidden: re.Pattern[str]) -> dict[str, dict[str, Any]]:
+    """``state`` by key, ``values`` of widgets by their key, ``widgets`` without one by id; in typed forms.
+
+    What stands under a name that ``hidden`` is found in is replaced.
+    """
     state = {name: _json(data) for (space, name), data in stored.items() if space == STATE}
     wires, keyed = read_widgets({name: data for (space, name), data in stored.items() if space == WIDGET})
     values = {key: wires.pop(widget) if data is None else _json(data) for key, (widget, data) in keyed.items()}
     named = {widget for widget, _data in keyed.values()}
-    return {"state": state, "values": values, "widgets": {key: wire for key, wire in wires.items() if key not in named}}
+    others = {key: wire for key, wire in wires.items() if key not in named}
+    return {name: _shown(part, hidden) for name, part in (("state", state), ("values", values), ("widgets", others))}
+
+
+def _shown(value: Any, hidden: re.Pattern[str]) -> Any:
+    if isinstance(value, list):
+        return [_shown(item, hidden) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: HIDDEN if hidden.search(key) else _shown(item, hidden) for key, item in value.items()}
 
 
 def _json(data: bytes) -> Any:

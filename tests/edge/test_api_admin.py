@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from django.test import Client
 
 from scriptapps import audit
@@ -14,6 +15,12 @@ pytestmark = pytest.mark.django_db
 ADD = "/admin/scriptapps/apitoken/add/"
 LIST = "/admin/scriptapps/apitoken/"
 RECORDS = "/admin/scriptapps/auditrecord/"
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_asked_yet() -> None:
+    """Other tests had users and tokens of the same numbers."""
+    cache.clear()
 
 
 @pytest.fixture

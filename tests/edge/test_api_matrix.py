@@ -216,3 +216,10 @@ def test_who_asked_may_see_what_became_of_it(session):
     assert client.get(f"/apps/api/requests/{number}").json()["outcome"] == "waiting"
     User.objects.get().user_permissions.clear()
     assert client.get(f"/apps/api/requests/{number}").status_code == 404
+
+
+@pytest.mark.parametrize(("scopes", "told"), [(("view",), ""), (("view", "view values"), "'canary' is no option")])
+def test_why_a_value_was_refused_may_quote_it(session, asked, scopes, told):
+    SessionRequest.objects.update(error="'canary' is no option")
+    answer = client_of("token", with_token(*scopes)).get(f"/apps/api/requests/{asked.pk}")
+    assert (answer.status_code, answer.json()["error"]) == (200, told)
