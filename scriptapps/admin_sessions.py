@@ -1,4 +1,4 @@
-"""The live list in the admin: what is true now of every session, what of it is stored, and rerun / stop / close.
+"""The live list in the admin: what is true now of every session, what of it is stored, and what to do.
 
 Runs on: request threads. Works on any AdminSite and under a strict Content-Security-Policy.
 Invariant: a session is never edited here, it is asked to act; every act needs its own model permission and is logged;
@@ -10,39 +10,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_durability import StoredState, count_sessions
 from scriptapps.admin_observing import Observing
+from scriptapps.admin_steering import Steering
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
 from scriptapps.permissions import may_act
 
-# What the log says about one session, and the message about several.
-STEERING = {
-    "rerun": (
-        _("Asked to rerun."),
-        ngettext_lazy("%d session was asked to rerun.", "%d sessions were asked to rerun."),
-    ),
-    "stop": (
-        _("Asked to stop its run."),
-        ngettext_lazy("%d session was asked to stop its run.", "%d sessions were asked to stop their runs."),
-    ),
-    "close": (
-        _("Asked to close."),
-        ngettext_lazy("%d session was asked to close.", "%d sessions were asked to close."),
-    ),
-}
 CSS = "scriptapps_pages/admin.css"
 MAX_PENDING = 20
 
@@ -88,7 +70,7 @@ class LivenessFilter(admin.SimpleListFilter):
 
 
 @admin.register(ScriptSession)
-class ScriptSessionAdmin(StoredState, Observing, admin.ModelAdmin):
+class ScriptSessionAdmin(StoredState, Observing, Steering, admin.ModelAdmin):
     """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
 
     list_display = (
@@ -162,78 +144,21 @@ class ScriptSessionAdmin(StoredState, Observing, admin.ModelAdmin):
         """Only rows of sessions that are not live any more."""
         return super().has_delete_permission(request, obj) and (obj is None or not obj.is_live)
 
-    def has_rerun_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may rerun sessions."""
-        return may_act(request.user, "rerun")
-
-    def has_stop_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may stop runs."""
-        return may_act(request.user, "stop")
-
-    def has_close_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may close sessions."""
-        return may_act(request.user, "close")
-
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Leaves alone what has come back to life since the question was asked."""
         queryset.not_live().delete()
 
-    @admin.action(permissions=["rerun"], description=_("Rerun selected sessions"))
-    def rerun(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
-        """Ask them to run their script again."""
-        self.steer(request, queryset, "rerun")
-
-    @admin.action(permissions=["stop"], description=_("Stop the runs of selected sessions"))
-    def stop(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
-        """Ask them to stop the run they are in."""
-        self.steer(request, queryset, "stop")
-
-    @admin.action(permissions=["close"], description=_("Close selected sessions"))
-    def close(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> None:
-        """Ask them to end."""
-        self.steer(request, queryset, "close")
-
-    def steer(self, request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str) -> None:
-        """Ask those among these sessions that can do it, log each, and say how many there were."""
-        log_text, message = STEERING[kind]
-        user_pk: Any = request.user.pk
-        with transaction.atomic():
-            chosen = list(queryset)
-            able = [session for session in chosen if session.may_be_asked_to(kind)]
-            chosen_now = ScriptSession.objects.filter(pk__in=[session.pk for session in able])
-            asked = int(getattr(chosen_now, kind)(by=request.user, trigger="admin"))
-            if able:
-                LogEntry.objects.log_actions(user_pk, able, CHANGE, str(log_text))
-        if asked:
-            self.message_user(request, message % asked, messages.SUCCESS)
-        if silent := len(chosen) - asked:
-            text = ngettext("%d session is not live any more.", "%d sessions are not live any more.", silent)
-            self.message_user(request, text % silent, messages.WARNING)
-
     def get_urls(self) -> list[Any]:
-        """With the address that the buttons of the detail page post to."""
-        view = self.admin_site.admin_view(self.steer_view)
-        own = path("<uuid:session_id>/steer/<str:kind>/", view, name="scriptapps_scriptsession_steer")
-        return [own, *self.observing_urls(), *super().get_urls()]
-
-    def steer_view(self, request: HttpRequest, session_id: Any, kind: str) -> HttpResponse:
-        """One button of the detail page: POST only, back to where it was pressed."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if kind not in STEERING or not self.has_view_permission(request) or not may_act(request.user, kind):
-            raise PermissionDenied
-        self.steer(request, ScriptSession.objects.filter(pk=session_id), kind)
-        site = self.admin_site.name
-        return HttpResponseRedirect(reverse(f"{site}:scriptapps_scriptsession_change", args=[session_id]))
+        """With the addresses of what can be done to one session."""
+        return [*self.steering_urls(), *self.observing_urls(), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The detail page, with the buttons this person may press."""
         session = self.get_object(request, object_id)
-        kinds = [kind for kind in STEERING if session and session.may_be_asked_to(kind) and may_act(request.user, kind)]
         own = {
-            "steering": kinds,
+            "steering": self.steering_of(request, session),
             "may_observe": self.may_observe(request, session),
             "may_copy": self.may_copy(request, session),
         }

@@ -77,7 +77,7 @@ def rows(response) -> list[str]:
 
 
 def act(client: Client, kind: str, *sessions: ScriptSession):
-    data = {"action": kind, "_selected_action": [str(session.pk) for session in sessions]}
+    data = {"action": kind, "confirmed": "yes", "_selected_action": [str(session.pk) for session in sessions]}
     return client.post(f"{LIST}?liveness=all", data, follow=True)
 
 

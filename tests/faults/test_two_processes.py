@@ -37,6 +37,7 @@ async def test_the_admin_of_one_process_reruns_a_session_of_the_other(pair):
     await admin.post(
         "/admin/scriptapps/scriptsession/",
         action="rerun",
+        confirmed="yes",
         _selected_action=viewer.welcome.session_id,
     )
     await shows(viewer, "runs=2 user=alice")
