@@ -129,7 +129,7 @@ class ServerNode:
 
     def _after_run(self, run: RunContext, broken_off: bool) -> None:
         script_threads.after_run(run, broken_off)
-        self.tables.run_ended(run)
+        self.tables.targets.run_ended(run)
 
     def _run_ended(self, run: RunContext, milliseconds: float) -> None:
         self.run_signals.ended(run, milliseconds)

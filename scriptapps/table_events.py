@@ -142,10 +142,6 @@ class TableEvents:
         except Exception:
             logger.exception("Watched tables could not be looked at; the next beat tries again")
 
-    def run_ended(self, run: RunContext) -> None:
-        """A run is over."""
-        self.targets.run_ended(run)
-
     # -- other processes -------------------------------------------------------------------------------------------
 
     def look_soon(self) -> None:

@@ -16,7 +16,7 @@ from tests.elements.conftest import Page
 
 COMMANDS = {
     "rerun", "stop", "session_state", "sidebar", "user", "session_id", "session_key", "set_page_config",
-    "with_run_context",
+    "with_run_context", "fragment", "bind", "background", "task", "on_event", "schedule", "rerun_on", "secret",
 }  # fmt: skip
 ELEMENTS = (library.functions.keys() | library.attributes.keys()) - COMMANDS
 

@@ -68,7 +68,7 @@ def test_a_place_for_one_element(page: Page) -> None:
         ("st.radio('a', ['x'], captions=['1', '2'])", "2 captions for 1 options"),
         ("st.multiselect('a', ['x'], ['y'])", "'y' is not among the options"),
         ("st.set_page_config(layout='huge')", "layout must be"),
-        ("st.rerun(scope='fragment')", "scope must be"),
+        ("st.rerun(scope='elsewhere')", "scope must be"),
         ("st.exception('text')", "takes an exception"),
         ("with st.form('f'): st.button('b')", "stands in a form"),
         ("st.form_submit_button()", "outside a form"),
