@@ -71,7 +71,7 @@ class Asker:
         )
         self._line()
 
-    def ask(self, user: str, value: int) -> tuple[int, float]:
+    def ask(self, user: str, value: int | str) -> tuple[int, float]:
         """(sessions asked, seconds that asking took)."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{user} {value}\n")

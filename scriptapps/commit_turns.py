@@ -1,7 +1,7 @@
 """Commits take turns: on a database with one writer at a time, whoever comes first writes for all who wait.
 
-Runs on: script threads. Invariant: a thread returns when its own commit is durable, or raises its own error; what goes
-wrong with one commit changes nothing for the others of its turn.
+Runs on: script threads, and the thread that writes rows. Invariant: a thread returns when its own commit is durable, or
+raises its own error; what goes wrong with one commit changes nothing for the others of its turn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db import connections, transaction
 
 from scriptapps.errors import LeaseLostError
 
@@ -81,3 +84,21 @@ class CommitTurns:
         except LeaseLostError as lost:
             # The fence is asked before anything is written.
             each.error = lost
+
+
+@lru_cache(maxsize=16)
+def turns_of(alias: str) -> CommitTurns:
+    """The one line of this process for a database."""
+    return CommitTurns(lambda: transaction.atomic(using=alias))
+
+
+def write_in_turn(alias: str, write: Callable[[], None], *, is_one_statement: bool = False) -> None:
+    """Call ``write`` in a transaction on this database, in turn where only one can write. Raises what it raises."""
+    connection = connections[alias]
+    if connection.vendor in ONE_WRITER and not connection.in_atomic_block:
+        turns_of(alias).commit(write, is_one_statement=is_one_statement)
+    elif is_one_statement:
+        write()
+    else:
+        with transaction.atomic(using=alias):
+            write()

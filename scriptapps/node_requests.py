@@ -43,6 +43,8 @@ class NodeRequests:
         self.node = node
         # One look at a time: what was read must be noted as taken before anybody reads again.
         self._looking = threading.Lock()
+        # Requests of this look that wait until somebody sees the page.
+        self._put_off: list[SessionRequest] = []
         # Guards what the next look on the executor is for: ids, or None for all; and whether one is on its way.
         self._lock = threading.Lock()
         self._asked: set[str] | None = set()
@@ -99,6 +101,7 @@ class NodeRequests:
             rows = self._taken(sessions, ids) if sessions else []
             for key, group in groupby(rows, key=lambda row: str(row.session_id)):
                 self._carry_out(sessions[key], list(group))
+            self._answer_put_off(sessions)
 
     def _taken(self, sessions: dict[str, LiveSession], ids: Collection[str] | None) -> list[SessionRequest]:
         """What nobody has taken yet, by session and in the order in which it was asked."""
@@ -171,9 +174,22 @@ class NodeRequests:
                 detail=carried[-1].detail,
             )
             if all(map(_is_plain, carried)) and session.later.put_off(request):
-                self._answer(session, carried, Outcome.DEFERRED)
+                self._put_off += carried
                 return
             _request(session, replace(request, outside=tuple(_outside(row) for row in carried)))
+
+    def _answer_put_off(self, sessions: dict[str, LiveSession]) -> None:
+        """Together: what is asked of everybody is put off by many."""
+        rows, self._put_off = self._put_off, []
+        try:
+            answers = [RequestAnswer(row.pk, str(Outcome.DEFERRED)) for row in rows]
+            SessionRequest.objects.using(write_alias()).answer(answers)
+        except BaseException:
+            for row in rows:
+                sessions[str(row.session_id)].outside.give_back([row.pk])
+            raise
+        for row in rows:
+            sessions[str(row.session_id)].outside.answered([row.pk])
 
     @staticmethod
     def _answer(session: LiveSession, rows: Iterable[SessionRequest], outcome: str, error: str = "") -> None:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 from django.utils import timezone
 
+from scriptapps.commit_turns import ONE_WRITER, write_in_turn
 from scriptapps.kept_connections import freshen
 from scriptapps.models import ScriptSession, SessionRequest
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
+from scriptapps.store import write_alias
 
 if TYPE_CHECKING:
     from scriptapps.node import ServerNode
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scriptapps.node")
 
 GATHER_SECONDS = 0.1
+ROWS_AT_ONCE = 20
 ROW_SECONDS = 1.0
 """A row is not written more often than this, however often its session runs."""
 
@@ -84,11 +87,8 @@ class RowWriter:
             freshen()
             for session in due:
                 del later[session]
-                try:
-                    self._write(session)
-                except Exception as error:
-                    self.node.outages.failed("The row of a session was not written; it is tried again", error)
-                    later[session] = now + ROW_SECONDS
+            for failed in self._write_all(due):
+                later[failed] = now + ROW_SECONDS
         connections.close_all()
 
     def _wait(self, later: dict[LiveSession, float]) -> tuple[list[LiveSession], bool]:
@@ -100,25 +100,61 @@ class RowWriter:
             marked, self._marked = list(self._marked), {}
             return marked, self._stopping
 
-    def _write(self, session: LiveSession) -> None:
-        if session.moved:
-            # Its row is the next owner's.
-            return
-        self._written[session.session_id] = time.monotonic()
+    def _write_all(self, sessions: list[LiveSession]) -> list[LiveSession]:
+        """Write these rows; returns those that could not be written."""
+        alias, failed = write_alias(), []
+        # Where writers exclude each other, each of them costs the runs that end meanwhile; elsewhere the order would.
+        at_once = ROWS_AT_ONCE if connections[alias].vendor in ONE_WRITER else 1
+        for start in range(0, len(sessions), at_once):
+            chunk = sessions[start : start + at_once]
+            if len(chunk) > 1 and self._write_together(alias, chunk) is None:
+                continue
+            for session in chunk:
+                if (error := self._write_together(alias, [session])) is not None:
+                    self.node.outages.failed("The row of a session was not written; it is tried again", error)
+                    failed.append(session)
+        return failed
+
+    def _write_together(self, alias: str, chunk: list[LiveSession]) -> Exception | None:
+        written: dict[LiveSession, bool] = {}
+
+        def write() -> None:
+            for session in chunk:
+                if not session.moved:
+                    # Else its row is the next owner's.
+                    written[session] = self._write(session)
+
+        is_one_statement = len(chunk) == 1 and chunk[0].state_of_life is not LifecycleState.CLOSED
+        try:
+            write_in_turn(alias, write, is_one_statement=is_one_statement)
+        except Exception as error:
+            return error
+        for session, has_viewers in written.items():
+            self._note(session, has_viewers)
+        return None
+
+    def _write(self, session: LiveSession) -> bool:
+        """The row's statements. Returns whether it says that somebody looks."""
         fields = row_fields(session)
         viewers = bool(fields["viewers"])
         if viewers and not self._connected.get(session.session_id):
             fields["connected_at"] = timezone.now()
-        self._connected[session.session_id] = viewers
         if session.state_of_life is LifecycleState.CLOSED:
             # Its sockets are on their way out; nothing is written after this.
             fields |= {"viewers": 0, "closed_at": timezone.now(), "close_reason": session.close_reason[:100]}
-            self._connected.pop(session.session_id, None)
-            self._written.pop(session.session_id, None)
         rows = ScriptSession.objects.filter(pk=session.session_id, node=self.node.name)
         written = rows.exclude(state=ScriptSession.State.CLOSED).update(**fields)
         if written and session.state_of_life is LifecycleState.CLOSED:
             SessionRequest.objects.session_ended([session.session_id])
+        return viewers
+
+    def _note(self, session: LiveSession, has_viewers: bool) -> None:
+        if session.state_of_life is LifecycleState.CLOSED:
+            self._connected.pop(session.session_id, None)
+            self._written.pop(session.session_id, None)
+        else:
+            self._connected[session.session_id] = has_viewers
+            self._written[session.session_id] = time.monotonic()
 
 
 def row_fields(session: LiveSession) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.core.cache import caches
 from django.db import connections, router, transaction
 from django.utils.module_loading import import_string
 
-from scriptapps.commit_turns import ONE_WRITER, CommitTurns
+from scriptapps.commit_turns import write_in_turn
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import StoredStateGoneError
 from scriptapps.lease import fence
@@ -72,30 +72,20 @@ def write_alias() -> str:
 class DatabaseStateStore(BaseStateStore):
     """One row per value, beside the session's row, in one transaction with it."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__(options)
-        self._turns = CommitTurns(lambda: transaction.atomic(using=write_alias()))
-
     def load(self, session_id: str) -> dict[Name, bytes]:
         rows = SessionValue.objects.filter(session_id=UUID(session_id)).values_list("space", "name", "payload")
         return {(space, name): bytes(payload) for space, name, payload in rows}
 
     def commit(self, session_id: str, node: str, epoch: int, change: StateChange) -> None:
         alias = write_alias()
-        connection = connections[alias]
-        if connection.vendor not in UPSERT_VENDORS:
+        if connections[alias].vendor not in UPSERT_VENDORS:
             self._commit_with_orm(alias, session_id, node, epoch, change)
             return
         # One statement is a transaction of its own.
         is_one_statement = not change.changed and not change.removed and not change.requests
-        if connection.vendor in ONE_WRITER and not connection.in_atomic_block:
-            write = partial(write_change, alias, session_id, node, epoch, change)
-            self._turns.commit(write, is_one_statement=is_one_statement)
-        elif is_one_statement:
-            write_change(alias, session_id, node, epoch, change)
-        else:
-            with transaction.atomic(using=alias):
-                write_change(alias, session_id, node, epoch, change)
+        write_in_turn(
+            alias, partial(write_change, alias, session_id, node, epoch, change), is_one_statement=is_one_statement
+        )
 
     @staticmethod
     def _commit_with_orm(alias: str, session_id: str, node: str, epoch: int, change: StateChange) -> None:

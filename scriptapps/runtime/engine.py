@@ -25,6 +25,7 @@ from scriptapps.runtime.modules import run_gate
 from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
+from scriptapps.runtime.run_lanes import RunLanes
 from scriptapps.runtime.runner import MESSAGES, end_run, run_once
 from scriptapps.runtime.script_output import install_script_output
 from scriptapps.runtime.signal import install_cooperative_sleep
@@ -35,6 +36,8 @@ logger = logging.getLogger("scriptapps.engine")
 HOG_SECONDS = 0.05
 """A run that computes longer than this without pause makes room for others at its safe points."""
 THROTTLE_TICK = 0.01
+COMPUTING_SHARE = 0.25
+"""A run that had less of the processor in its time waits for something most of the time."""
 LOOK_SECONDS = 0.25
 """The supervisor looks at the running runs at least this often."""
 SWITCH_INTERVAL = 0.0005
@@ -53,13 +56,14 @@ class ThreadEngine:
         self.options = options
         # Guards the queues, the running guards and the numbers below.
         self._condition = threading.Condition()
-        self._interactive: deque[LiveSession] = deque()
-        self._background: deque[LiveSession] = deque()
+        self._lanes = RunLanes(options.workers, self._computing_locked)
         self._running: dict[RunGuard, LiveSession] = {}
         self._stops: dict[RunGuard, float] = {}
         self._idle = 0
         self._workers = 0
         self._closed = False
+        # Whether a waiting thread wakes by itself for runs in the background.
+        self._is_alarm_set = False
         self.abandoned = 0
         self._names = itertools.count(1)
         # Wakes the supervisor before its next look is due.
@@ -76,14 +80,8 @@ class ThreadEngine:
                 raise TooManyRunsAbandonedError(
                     f"{self.abandoned} runs of this process could not be stopped. Restart it; it takes no new runs."
                 )
-            if session in self._background and not background:
-                self._background.remove(session)
-            (self._background if background else self._interactive).append(session)
-            # An idle thread that was woken already will not take a second session.
-            if len(self._interactive) + len(self._background) <= self._idle:
-                self._condition.notify()
-            elif self._workers < self.options.workers:
-                self._start_worker_locked()
+            self._lanes.put(session, background=background)
+            self._wake_locked()
             hogs = self._hogs_locked()
         for hog in hogs:
             hog.signal.throttle()
@@ -103,8 +101,7 @@ class ThreadEngine:
         self.timers.close()
         with self._condition:
             self._closed = True
-            self._interactive.clear()
-            self._background.clear()
+            self._lanes.clear()
             running = list(self._running.values())
             self._condition.notify_all()
         for session in running:
@@ -124,15 +121,22 @@ class ThreadEngine:
     def waiting(self) -> int:
         """How many sessions wait for a free script thread."""
         with self._condition:
-            return len(self._interactive) + len(self._background)
+            return len(self._lanes)
 
     # -- script threads --------------------------------------------------------------------------------------------
 
     def _lose_worker_locked(self) -> None:
         """A thread is not used again; what was queued while it was the last one needs another."""
         self._workers -= 1
-        waiting = len(self._interactive) + len(self._background)
-        if waiting > self._idle and self._workers < self.options.workers and not self._closed:
+        self._wake_locked()
+
+    def _wake_locked(self) -> None:
+        """See to it that a thread comes to what may begin now, if there is any."""
+        ready = self._lanes.ready() or (not self._is_alarm_set and self._lanes.pause() is not None)
+        # An idle thread that was woken already will not take a second session.
+        if 0 < ready <= self._idle:
+            self._condition.notify()
+        elif ready and self._workers < self.options.workers and not self._closed:
             self._start_worker_locked()
 
     def _start_worker_locked(self) -> None:
@@ -168,6 +172,7 @@ class ThreadEngine:
         with self._condition:
             self._running.pop(guard, None)
             self._stops.pop(guard, None)
+            self._lanes.ended(session)
             if self._closed:
                 self._condition.notify_all()
             if guard.broken_off and not guard.abandoned:
@@ -186,14 +191,23 @@ class ThreadEngine:
             self._idle += 1
             try:
                 while not self._closed:
-                    if self._interactive:
-                        return self._interactive.popleft()
-                    if self._background:
-                        return self._background.popleft()
-                    self._condition.wait()
+                    if (session := self._lanes.take()) is not None:
+                        return session
+                    self._wait_locked()
             finally:
                 self._idle -= 1
+                if len(self._lanes):
+                    # This thread was perhaps the one that was to come to them.
+                    self._wake_locked()
         return None
+
+    def _wait_locked(self) -> None:
+        """Until there is something to do; one of the waiting threads also wakes when time lets a run begin."""
+        pause = None if self._is_alarm_set else self._lanes.pause()
+        self._is_alarm_set |= pause is not None
+        self._condition.wait(pause)
+        if pause is not None:
+            self._is_alarm_set = False
 
     # -- supervisor ------------------------------------------------------------------------------------------------
 
@@ -222,7 +236,7 @@ class ThreadEngine:
 
     def _crowded_locked(self) -> bool:
         hogs = len(self._hogs_locked())
-        return bool(hogs and (self._interactive or len(self._running) > hogs))
+        return bool(hogs and (self._lanes.interactive or len(self._running) > hogs))
 
     def _hogs_locked(self) -> list[LiveSession]:
         border = time.monotonic() - HOG_SECONDS
@@ -231,6 +245,11 @@ class ThreadEngine:
             for guard, session in self._running.items()
             if guard.started < border and guard.processor_seconds() > HOG_SECONDS
         ]
+
+    def _computing_locked(self) -> list[LiveSession]:
+        now = time.monotonic()
+        shares = {guard: guard.processor_seconds() / max(now - guard.started, 1e-6) for guard in self._running}
+        return [session for guard, session in self._running.items() if shares[guard] > COMPUTING_SHARE]
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -271,6 +290,7 @@ class ThreadEngine:
         with self._condition:
             self._running.pop(guard, None)
             self._stops.pop(guard, None)
+            self._lanes.ended(session)
             self._lose_worker_locked()
             self.abandoned += 1
         logger.error("%s: run %s could not be stopped and was given up", session.slug, run.run_id)

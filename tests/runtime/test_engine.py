@@ -345,3 +345,32 @@ def test_shutting_down_stops_what_runs(stage):
     played.probe.until(lambda: played.probe.notes)
     played.engine.shut_down()
     assert played.rest().outcomes == ["STOPPED"]
+
+
+def test_background_runs_that_wait_run_side_by_side_and_leave_a_thread_for_people(stage, make_engine):
+    engine = make_engine(workers=4)
+    waiting = [stage("probe.note('in')\nprobe.event('go').wait()", engine) for _ in range(5)]
+    for item in waiting:
+        item.ask(background=True)
+    for item in waiting[:3]:
+        item.probe.until(lambda item=item: item.probe.notes)
+    stage("", engine).run()
+    assert not any(item.probe.notes for item in waiting[3:])
+    for item in waiting:
+        item.probe.event("go").set()
+    for item in waiting:
+        item.rest()
+        assert item.probe.notes == ["in"]
+
+
+def test_a_crowd_of_background_runs_comes_to_its_end_while_people_are_at_work(stage, make_engine):
+    engine = make_engine(workers=3)
+    crowd = [stage("probe.note('ran')", engine) for _ in range(40)]
+    person = stage("", engine).run()
+    for item in crowd:
+        item.ask(background=True)
+    for _ in range(5):
+        person.run()
+    for item in crowd:
+        item.rest()
+        assert item.probe.notes == ["ran"]

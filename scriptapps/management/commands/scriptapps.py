@@ -31,6 +31,7 @@ from scriptapps.management.selecting import (
 )
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet, SteeringReport
 from scriptapps.models.steering import TIMEOUT
+from scriptapps.run_records import redact_pattern
 from scriptapps.store import get_state_store, write_alias
 
 VIA = "command"
@@ -122,7 +123,7 @@ class Command(BaseCommand):
                 stored = get_state_store().load(str(session.pk))
             except StoredStateGoneError as gone:
                 raise CommandError(f"Nothing is stored of this session any more: {gone}.") from None
-        self._print_json({**stored_as_json(stored), "not_stored": session.not_durable or {}})
+        self._print_json({**stored_as_json(stored, redact_pattern()), "not_stored": session.not_durable or {}})
 
     # -- acting ----------------------------------------------------------------------------------------------------
 
