@@ -55,6 +55,7 @@ APP_KEYS: dict[str, tuple[type, ...]] = {
     "scope": (str,),
 }
 ACCESS_WORDS = ("public", "signed_in", "staff")
+METRICS_WORDS = ("staff", "token", "off")
 
 
 def _check_paths(value: Any) -> str:
@@ -69,6 +70,10 @@ def _check_strings(value: Any) -> str:
 
 def _check_access_word(value: Any) -> str:
     return "" if value in ACCESS_WORDS else f"must be one of {', '.join(ACCESS_WORDS)}, not {value!r}"
+
+
+def _check_metrics_word(value: Any) -> str:
+    return "" if value in METRICS_WORDS else f"must be one of {', '.join(METRICS_WORDS)}, not {value!r}"
 
 
 def _check_apps(value: Any) -> str:
@@ -164,6 +169,8 @@ OPTIONS: dict[str, Option] = {
     "API_BODY_BYTES": _count(262_144, 1_024, 1_073_741_824),
     "API_WAIT_SECONDS": _number(30, 0, 300),
     "AUDIT_DAYS": _number(365, 1, 36_500),
+    "METRICS_ACCESS": Option("staff", (str,), check=_check_metrics_word),
+    "METRICS_TOKEN": Option(None, (str, type(None))),
     "LOGIN_URL": Option(None, (str, type(None))),
     "WATCH_TABLES": _switch(True),
     "UNWATCHED_TABLES": Option([], (list, tuple), check=_check_strings),
@@ -222,6 +229,8 @@ class ScriptAppsSettings:
     API_BODY_BYTES: int
     API_WAIT_SECONDS: float
     AUDIT_DAYS: float
+    METRICS_ACCESS: str
+    METRICS_TOKEN: str | None
     LOGIN_URL: str
     WATCH_TABLES: bool
     UNWATCHED_TABLES: list[str]
@@ -248,7 +257,7 @@ class ScriptAppsSettings:
         return value
 
     def _derived(self, name: str) -> Any:
-        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT", "SLOW_RUN_SECONDS"}:
+        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT", "SLOW_RUN_SECONDS", "METRICS_TOKEN"}:
             return None
         if name == "RECYCLE":
             # Nobody starts runserver again, nor a process that is being debugged.

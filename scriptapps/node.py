@@ -30,6 +30,7 @@ from scriptapps.node_rows import RowWriter
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
+from scriptapps.run_counts import RunCounts
 from scriptapps.run_records import RunRecords
 from scriptapps.run_signals import RunSignals
 from scriptapps.runtime.engine import ThreadEngine
@@ -67,6 +68,7 @@ class ServerNode:
         self.database = ThreadPoolExecutor(4, thread_name_prefix="scriptapps-db")
         self.files = StoredFiles(self.database)
         self.tables = TableEvents(self)
+        self.counts = RunCounts()
         self.run_signals = RunSignals()
         self.run_records = RunRecords(self.name, self._on_executor)
         self.options = _runtime_options(self)
@@ -93,8 +95,10 @@ class ServerNode:
             self._on_executor("A session could not be given up", self._release_lease, session)
 
     def _commit(self, session: LiveSession, change: StateChange) -> None:
+        began, failed = time.perf_counter(), True
         try:
             self.store.commit(session.session_id, self.name, session.epoch, change)
+            failed = False
         except LeaseLostError:
             self._on_executor("A session could not be dropped", self.forget, session)
             raise
@@ -102,6 +106,8 @@ class ServerNode:
             # No thread keeps a connection that broke over this.
             freshen()
             raise
+        finally:
+            self.counts.committed(time.perf_counter() - began, failed=failed)
 
     def _on_executor(self, trouble: str, function: Callable[..., object], *args: object) -> None:
         def work() -> None:
@@ -132,6 +138,7 @@ class ServerNode:
         self.tables.targets.run_ended(run)
 
     def _run_ended(self, run: RunContext, milliseconds: float) -> None:
+        self.counts.ended(run, milliseconds)
         self.run_signals.ended(run, milliseconds)
         self.run_records.ended(run, milliseconds)
 

@@ -5,7 +5,7 @@ Runs on: start-up. Invariant: the socket's address is the page's plus `ws/`; the
 
 from django.urls import path
 
-from scriptapps import health, upload_views, views
+from scriptapps import health, metrics, upload_views, views
 from scriptapps.api.views import urlpatterns as api_urlpatterns
 
 app_name = "scriptapps"
@@ -14,6 +14,7 @@ urlpatterns = [
     # "-" is no slug: nothing can stand in the way of these.
     path("-/healthz/", health.healthz, name="healthz"),
     path("-/ready/", health.ready, name="ready"),
+    path("-/metrics/", metrics.metrics, name="metrics"),
     # No address of a script app ends without a slash.
     *api_urlpatterns(),
     path("<slug:slug>/", views.page, name="page"),
