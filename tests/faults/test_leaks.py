@@ -100,7 +100,7 @@ class Watched:
                 if not found.objects["LiveSession"]:
                     return found
                 # Sessions go with a beat of the server, which tells nobody.
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
 
     async def level(self) -> Level:
         """The level at rest, which is the usual one: each beat opens something for a moment."""
