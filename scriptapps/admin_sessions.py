@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_durability import StoredState, count_sessions
-from scriptapps.admin_observing import Observing
+from scriptapps.admin_inspect import Inspecting
 from scriptapps.admin_steering import Steering
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
 from scriptapps.permissions import may_act
@@ -70,7 +70,7 @@ class LivenessFilter(admin.SimpleListFilter):
 
 
 @admin.register(ScriptSession)
-class ScriptSessionAdmin(StoredState, Observing, Steering, admin.ModelAdmin):
+class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
     """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
 
     list_display = (
@@ -150,7 +150,7 @@ class ScriptSessionAdmin(StoredState, Observing, Steering, admin.ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         """With the addresses of what can be done to one session."""
-        return [*self.steering_urls(), *self.observing_urls(), *super().get_urls()]
+        return [*self.steering_urls(), *self.observing_urls(), *self.inspecting_urls(), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

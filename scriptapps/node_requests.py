@@ -19,6 +19,7 @@ from django.db import close_old_connections
 from scriptapps import lease
 from scriptapps.elements.toast import toast_message
 from scriptapps.models import CLOSED_BY_STAFF, ScriptSession, SessionRequest
+from scriptapps.node_inspect import answer_inspection
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.outside import RequestAnswer
 from scriptapps.runtime.run_queue import OutsideRequest, RerunRequest
@@ -142,6 +143,9 @@ class NodeRequests:
             self._answer(session, notices, Outcome.COMPLETED if session.people else Outcome.UNSEEN)
             for row in notices:
                 session.post_toast(toast_message(row.payload["text"], row.payload["icon"]))
+        for row in _of(rows, Kind.INSPECT):
+            SessionRequest.objects.using(write_alias()).tell(row.pk, answer_inspection(session, row))
+            session.outside.answered([row.pk])
         self._rerun(session, [row for row in rows if row.kind in (Kind.RERUN, Kind.EVENT)])
 
     def _rerun(self, session: LiveSession, rows: list[SessionRequest]) -> None:
@@ -228,7 +232,7 @@ class NodeRequests:
                 session.close(CLOSED_BY_STAFF_CODE, CLOSED_BY_STAFF, closing[-1].payload.get("message", ""))
                 return False
             self._answer(session, _of(found, Kind.STOP), Outcome.COMPLETED)
-            self._answer(session, _of(found, Kind.NOTIFY), Outcome.UNSEEN)
+            self._answer(session, [*_of(found, Kind.NOTIFY), *_of(found, Kind.INSPECT)], Outcome.UNSEEN)
             for row in found:
                 if row.kind in (Kind.RERUN, Kind.EVENT):
                     session.outside.keep(_outside(row))

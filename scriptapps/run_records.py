@@ -24,7 +24,7 @@ from scriptapps.conf import scriptapps_settings
 from scriptapps.models import ErrorGroup, RunRecord
 from scriptapps.runtime.error_report import describe_exception
 from scriptapps.runtime.live_session import LiveSession
-from scriptapps.runtime.redaction import masked, secrets_of, widget_values
+from scriptapps.runtime.redaction import masked, session_secrets, widget_values
 from scriptapps.runtime.run_context import RunContext, current_run
 
 logger = logging.getLogger("scriptapps.node")
@@ -117,7 +117,8 @@ def _about_run(run: RunContext) -> Fields:
 
 def _about_values(session: LiveSession) -> Fields:
     pattern = redact_pattern()
-    return {"values": widget_values(session.widgets, pattern), "secrets": secrets_of(session.widgets, pattern)}
+    secrets = session_secrets(session, pattern)
+    return {"values": widget_values(session.widgets, pattern, secrets), "secrets": secrets}
 
 
 def _about_failure(session: LiveSession, error: BaseException, reference: str) -> Fields:

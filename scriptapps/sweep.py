@@ -30,6 +30,7 @@ from scriptapps.stored_files import delete_forgotten, forgotten
 
 CHUNK = 500
 REASON = "nobody came back"
+LOOKS_KEPT = timedelta(minutes=1)
 ANSWERS_KEPT = timedelta(days=1)
 """For so long the HTTP API knows what it answered a request with an Idempotency-Key."""
 CLOSED = ScriptSession.State.CLOSED
@@ -184,7 +185,9 @@ def _outdated(now: Any) -> Any:
 
 def _old_requests(now: Any) -> Any:
     border = now - timedelta(seconds=scriptapps_settings.CLOSED_ROWS_SECONDS)
-    return SessionRequest.objects.filter(finished__lt=border)
+    # Who looks takes the answer away; if that failed, values must not stay.
+    looks = Q(kind=SessionRequest.Kind.INSPECT, created__lt=now - LOOKS_KEPT)
+    return SessionRequest.objects.filter(Q(finished__lt=border) | looks)
 
 
 def _old_records(now: Any) -> Any:

@@ -28,6 +28,7 @@ ASKED_BY = {
     "close": ("close",),
     "notify": ("notify",),
     "event": ("event",),
+    "inspect": ("view",),
 }
 """The acts by which a request of a kind comes about."""
 

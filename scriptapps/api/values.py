@@ -13,7 +13,7 @@ from typing import Any
 
 from scriptapps.api.problems import Problem
 from scriptapps.errors import NotDurableError
-from scriptapps.runtime.redaction import HIDDEN
+from scriptapps.runtime.redaction import without_hidden
 from scriptapps.runtime.state_codec import TAG, decode_value
 from scriptapps.runtime.state_journal import STATE, WIDGET, Name
 from scriptapps.runtime.widget_storage import read_widgets
@@ -61,15 +61,10 @@ def stored_as_json(stored: Mapping[Name, bytes], hidden: re.Pattern[str]) -> dic
     values = {key: wires.pop(widget) if data is None else _json(data) for key, (widget, data) in keyed.items()}
     named = {widget for widget, _data in keyed.values()}
     others = {key: wire for key, wire in wires.items() if key not in named}
-    return {name: _shown(part, hidden) for name, part in (("state", state), ("values", values), ("widgets", others))}
-
-
-def _shown(value: Any, hidden: re.Pattern[str]) -> Any:
-    if isinstance(value, list):
-        return [_shown(item, hidden) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: HIDDEN if hidden.search(key) else _shown(item, hidden) for key, item in value.items()}
+    return {
+        name: without_hidden(part, hidden, {})
+        for name, part in (("state", state), ("values", values), ("widgets", others))
+    }
 
 
 def _json(data: bytes) -> Any:

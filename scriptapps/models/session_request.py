@@ -44,6 +44,13 @@ class SessionRequestQuerySet(models.QuerySet["SessionRequest"]):
                 rows = self.unfinished().filter(pk__in=numbers[start : start + CHUNK])
                 rows.update(finished=finished, outcome=outcome, error=error, run_id=run_id)
 
+    def tell(self, number: int, answer: str) -> None:
+        """Put the answer into a row that asked to look; if that was deleted, nobody waits any more."""
+        payload = {"answer": answer}
+        self.unfinished().filter(pk=number).update(
+            payload=payload, finished=timezone.now(), outcome=SessionRequest.Outcome.COMPLETED
+        )
+
     def session_ended(self, session_ids: Iterable[Any]) -> int:
         """These sessions have ended for good: what asked for that is done, the rest has nobody to do it."""
         outcome = SessionRequest.Outcome
@@ -53,7 +60,7 @@ class SessionRequestQuerySet(models.QuerySet["SessionRequest"]):
 
 
 class SessionRequest(models.Model):
-    """One thing asked of one session. Rows are evidence: they are never edited."""
+    """One thing asked of one session. Rows are evidence and never edited; those that look are deleted by who asked."""
 
     class Kind(models.TextChoices):
         """What is asked."""
@@ -63,6 +70,7 @@ class SessionRequest(models.Model):
         CLOSE = "close", _("close")
         NOTIFY = "notify", _("notify")
         EVENT = "event", _("event")
+        INSPECT = "inspect", _("inspect")
 
     class Outcome(models.TextChoices):
         """How it ended. "" is waiting; running: it is part of the stored state, and its run has not ended yet."""
@@ -85,7 +93,7 @@ class SessionRequest(models.Model):
     )
     kind = models.CharField(_("request"), max_length=10, choices=Kind)
     # By kind: values and state by key (each value as text of the state codec), fragment, run; text, icon; message;
-    # name and event (its payload, as text of the state codec).
+    # name and event (its payload, as text of the state codec); whether values are wanted, and the answer as JSON text.
     payload = models.JSONField(default=dict, editable=False)
     trigger = models.CharField(_("by way of"), max_length=20)
     detail = models.CharField(_("who or what"), max_length=200, blank=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from scriptapps.protocol import schema
 from scriptapps.runtime.error_report import describe_exception
+from scriptapps.runtime.redaction import MARKED, masked
 
 if TYPE_CHECKING:
     from scriptapps.runtime.live_session import LiveSession
@@ -35,7 +36,7 @@ def report_failure(session: LiveSession, run_id: str, error: BaseException) -> F
     """Log an exception that a script raised, tell the host of it, and describe it."""
     reference = uuid.uuid4().hex[:12]
     options = session.options
-    summary = f"{type(error).__name__}: {error}"[:200]
+    summary = masked(f"{type(error).__name__}: {error}", dict.fromkeys(session.history.secrets, MARKED))[:200]
     logger.error(
         "%s: run %s of session %s raised (reference %s)",
         session.slug, run_id, session.session_id, reference,

@@ -26,6 +26,7 @@ DUPLICATE_FROM = 3
 """A statement that a run makes this often is shown as a duplicate."""
 DUPLICATES_SHOWN = 20
 ELEMENTS_KEPT = 10
+SECRETS_KEPT = 200
 INSPECTED_SECONDS = 60.0
 """For so long after somebody asked, elements are timed."""
 
@@ -149,6 +150,22 @@ class RunHistory:
         self._lock = threading.Lock()
         self._runs: deque[_Kept] = deque(maxlen=RUNS_KEPT)
         self._inspected_until = 0.0
+        # Texts that scripts marked as secret, latest last.
+        self._secrets: dict[str, None] = {}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What is masked in everything that is told of the runs."""
+        with self._lock:
+            return list(self._secrets)
+
+    def note_secret(self, text: str) -> None:
+        """A script marked this."""
+        with self._lock:
+            self._secrets.pop(text, None)
+            self._secrets[text] = None
+            if len(self._secrets) > SECRETS_KEPT:
+                del self._secrets[next(iter(self._secrets))]
 
     @property
     def is_inspected(self) -> bool:
