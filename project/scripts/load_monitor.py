@@ -55,5 +55,5 @@ with right:
     clock()
     work()
 st.divider()
-st.caption(f"The whole script has run {st.session_state.runs} time(s).")
+st.caption(f"Runs of the whole script: {st.session_state.runs}")
 st.button("Run everything again")

@@ -48,6 +48,8 @@ def count_digits(numbers: int) -> dict[str, int]:
 job = st.task(count_digits, 100, label="Counting digits", start=False)
 if st.button("Count digits", disabled=job.is_running):
     job.start()
+    # So that the button knows.
+    st.rerun()
 if job.status == "done":
     st.bar_chart({"digit": list(job.result), "times": list(job.result.values())}, x="digit", y="times", height=200)
 st.caption("Reload the page meanwhile, or use what is above: this goes on.")
