@@ -67,3 +67,14 @@ def test_it_measures_ways_to_learn_of_a_commit() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(done.stdout.splitlines()) == 6
+
+
+def test_it_measures_what_watching_tables_costs() -> None:
+    command = [sys.executable, "-m", "benchmarks.table_watch", "--times", "3", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert len(answer["costs"]) == 10
+    assert all(cost["without"] > 0 for cost in answer["costs"])
+    new, known = answer["reading"]
+    assert new > known > 0
