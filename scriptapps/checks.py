@@ -21,7 +21,9 @@ from django.db import connections
 
 from scriptapps.access import NOBODY, AccessKind
 from scriptapps.conf import OPTIONS, SETTINGS_NAME, scriptapps_settings
+from scriptapps.deployed_checks import register_deployed_checks
 from scriptapps.registry import is_package, listed, registry, settings_access
+from scriptapps.setting_checks import register_setting_checks
 from scriptapps.stored_files import STORAGE_ALIAS, file_storage, upload_root
 
 SESSION_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -50,6 +52,8 @@ def register_checks() -> None:
     register(check_deployed_layer, Tags.compatibility, deploy=True)
     register(check_deployed_sqlite, Tags.database, deploy=True)
     register(check_deployed_sessions, Tags.security, deploy=True)
+    register_setting_checks()
+    register_deployed_checks()
 
 
 def check_settings(app_configs: Apps = None, **kwargs: Any) -> list[CheckMessage]:
