@@ -4,6 +4,7 @@ Runs on: pytest; starts a real server on loopback.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,31 @@ def test_it_measures_what_watching_tables_costs() -> None:
     assert all(cost["without"] > 0 for cost in answer["costs"])
     new, known = answer["reading"]
     assert new > known > 0
+
+
+def compared(*arguments: str) -> dict[str, Any]:
+    """The one comparison of keeping state with not keeping it."""
+    answer = json.loads(run("--json", "--durability", "--scripts", "counter", "--pause", "5", *arguments))
+    [result] = answer["results"]
+    found: dict[str, Any] = result
+    return found
+
+
+def check(result: dict[str, Any]) -> None:
+    # Each event is either kept and committed once, or not kept and not committed.
+    assert result["events"] > 0
+    assert result["commits"] == pytest.approx(result["events"], abs=2 * result["visitors"])
+    assert result["commit"] > 0
+    for side in ("on", "off"):
+        assert 0 < result[side]["shown"] <= result[side]["done"]
+        assert result[side]["per_second"] > 0
+    assert result["ratios"].keys() == {"shown", "done", "rate"}
+
+
+def test_it_compares_keeping_state_with_not_keeping_it() -> None:
+    check(compared())
+
+
+@pytest.mark.postgres
+def test_it_does_so_on_postgres() -> None:
+    check(compared("--database", os.environ["SCRIPTAPPS_TEST_POSTGRES"]))
