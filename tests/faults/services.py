@@ -30,6 +30,7 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 connection.execute("BEGIN IMMEDIATE")
 print("begun", flush=True)
 time.sleep(float(sys.argv[2]))
+sys.stdin.read()
 connection.execute("ROLLBACK")
 """
 
@@ -121,10 +122,12 @@ def redis_server(folder: Path) -> Iterator[Redis]:
 
 
 class SlowWriter:
-    """Another process, which takes its time over a transaction on a SQLite file."""
+    """Another process, which takes at least these seconds over a transaction on a SQLite file, and until it may end."""
 
     def __init__(self, path: str, seconds: float) -> None:
-        self._process = subprocess.Popen([sys.executable, "-c", HOLD, path, str(seconds)], stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, path, str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert self._process.stdout is not None
         # It waits its turn like everybody else.
         assert self._process.stdout.readline() == b"begun\n"
@@ -135,13 +138,15 @@ class SlowWriter:
         return self._process.poll() is None
 
     def until_done(self) -> None:
-        """Wait for its end."""
-        assert self._process.wait(LIMIT) == 0
+        """Let it end, and wait for that."""
+        self._process.communicate(timeout=LIMIT)
+        assert self._process.returncode == 0
 
     def end(self) -> None:
         """Whatever happened, it is gone afterwards."""
-        self._process.kill()
-        self._process.communicate(timeout=LIMIT)
+        if self.is_at_it:
+            self._process.kill()
+            self._process.communicate(timeout=LIMIT)
 
 
 class Quota:

@@ -55,7 +55,7 @@ async def test_a_server_that_dies_with_unsaved_state_gets_the_events_again(
         node = nodes(kind)
         people = await open_all(node.url, PEOPLE)
         await start_all(people)
-        writer = await asyncio.to_thread(SlowWriter, site["SQLITE_PATH"], 60.0)
+        writer = await asyncio.to_thread(SlowWriter, site["SQLITE_PATH"], 0.0)
         try:
             await works_unsaved(people)
             await asyncio.to_thread(node.kill)

@@ -50,7 +50,7 @@ async def is_stored(node: Node, people: list[Busy]) -> None:
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
 async def test_one_site_waits_and_another_loses_patience(nodes: Nodes, kind: str) -> None:
-    patient, impatient = nodes(kind), nodes(kind, SQLITE_TIMEOUT="1")
+    patient, impatient = nodes(kind, SQLITE_TIMEOUT="60"), nodes(kind, SQLITE_TIMEOUT="1")
     # One thread for each: a run that waits for the lock keeps its thread.
     waiting, told = await open_all(patient.url, 6), await open_all(impatient.url, 12)
     await start_all([*waiting, *told])
@@ -64,7 +64,6 @@ async def test_one_site_waits_and_another_loses_patience(nodes: Nodes, kind: str
         await everybody(told, lambda one: one.works_in_memory)
         await is_answered(waiting)
         await is_answered(told)
-        assert writer.is_at_it
         assert all(one.page.viewer.running for one in waiting)
         # Whoever comes back meanwhile is not let in before it is over.
         await told[0].page.leave()
