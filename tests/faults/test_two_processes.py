@@ -1,5 +1,7 @@
 """Two server processes on PostgreSQL and Redis: what happens in one reaches sessions that live in the other."""
 
+import asyncio
+
 import pytest
 
 from tests.faults.servers import Person, closed, shows, until
@@ -41,6 +43,16 @@ async def test_the_admin_of_one_process_reruns_a_session_of_the_other(pair):
         _selected_action=viewer.welcome.session_id,
     )
     await shows(viewer, "runs=2 user=alice")
+
+
+async def test_the_admin_of_one_process_looks_into_a_session_of_the_other(pair):
+    server, other = pair
+    viewer = await (await Person(server, "alice").sign_in()).open()
+    admin = await Person(other, "admin").sign_in()
+    address = f"/admin/scriptapps/scriptsession/{viewer.welcome.session_id}/inspect/"
+    page = await asyncio.to_thread(lambda: admin.browser.get(address))
+    assert "Viewers: 1" in page
+    assert "opened" in page
 
 
 async def test_signing_out_at_one_process_closes_the_sockets_at_the_other(pair):
