@@ -3,13 +3,16 @@
 import html
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from scriptapps.models import AuditRecord, RunRecord, ScriptApp, ScriptSession, SessionRequest
+from scriptapps.sweep import sweep
 from tests.live import Site, Viewer
 
 LIST = "/admin/scriptapps/scriptsession/"
@@ -189,3 +192,14 @@ async def test_one_value_is_set_and_the_outcome_is_told(site: Site, page: Viewer
     assert "This is not JSON" in await staff.patch("state", "n", "seven")
     assert await audited("patch") == 3
     assert page.texts() == ["name=Bob n=7"]
+
+
+@pytest.mark.django_db
+def test_an_answer_that_nobody_took_away_does_not_stay():
+    row = ScriptApp.objects.create(slug="orders")
+    session = ScriptSession.objects.create(script_app=row, node="w")
+    now = timezone.now()
+    session.requests.create(kind="inspect", created=now - timedelta(minutes=2), payload={"answer": "{}"})
+    new = session.requests.create(kind="inspect", created=now)
+    sweep()
+    assert list(session.requests.all()) == [new]
