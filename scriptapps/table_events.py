@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,8 @@ class TableEvents:
 
     def watch(self, run: RunContext, sources: tuple[Any, ...]) -> None:
         """Rerun the session, or the fragment that runs, when one of these changes. Raises ScriptApiError."""
+        if run.is_bound:
+            raise ScriptApiError("st.rerun_on is for the script itself; a function between runs cannot be run again.")
         fragment_id = current_fragment_id()
         for source in sources:
             tables = tables_named(source)
@@ -116,6 +118,8 @@ class TableEvents:
 
     def live(self, run: RunContext) -> AbstractContextManager[None]:
         """Rerun the session, or the fragment that runs, when something changes that is read in this block."""
+        if run.is_bound:
+            return nullcontext()
         fragment_id, known = current_fragment_id(), set[str]()
 
         def heard(tables: frozenset[str]) -> None:

@@ -306,4 +306,7 @@ def announce(tables: frozenset[str], writer: Writer = NOBODY) -> None:
 
 
 def _ran(run: RunContext) -> frozenset[str] | None:
+    if run.is_bound:
+        # Between runs: no fragment has seen it.
+        return frozenset()
     return None if run.fragments is None else frozenset([*run.fragments, *run.placed_fragments])

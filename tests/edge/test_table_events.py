@@ -439,6 +439,36 @@ class TestOwnWrites:
         await viewer.click(viewer.widget("Add"))
         await viewer.until(lambda: viewer.texts() == ["page 1", "form 1", "orders 1"])
 
+    async def test_fragments_follow_what_a_thread_of_their_page_writes(
+        self, site: Site, browser: Browser, customer: Customer
+    ):
+        script(
+            site,
+            "def feed():\n"
+            "    Order.objects.create(customer=Customer.objects.get(), region='north')\n"
+            "@st.fragment(live=True)\n"
+            "def orders():\n    st.text(f'orders {Order.objects.count()}')\n"
+            "st.text(f'page {runs}')\norders()\nst.rerun_on(Order)\n"
+            "if st.button('Feed'):\n    st.background(feed)\n",
+        )
+        viewer = await browser.open()
+        await viewer.click(viewer.widget("Feed"))
+        await viewer.until(lambda: viewer.texts() == ["page 2", "orders 1"])
+
+    async def test_a_function_between_runs_cannot_ask_for_its_own(
+        self, site: Site, browser: Browser, customer: Customer
+    ):
+        script(
+            site,
+            "def feed():\n"
+            "    with st.live():\n        Product.objects.count()\n"
+            "    st.rerun_on(Order)\n"
+            "st.background(feed)\n",
+        )
+        viewer = await browser.open()
+        await viewer.until(lambda: viewer.find("exception"))
+        assert site.node.tables.targets.names() == []
+
     async def test_a_change_during_a_run_is_followed_by_another_run(
         self, site: Site, browser: Browser, customer: Customer
     ):
