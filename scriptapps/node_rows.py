@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scriptapps.node")
 
 GATHER_SECONDS = 0.1
-ROWS_AT_ONCE = 20
+ROWS_AT_ONCE = 4
 ROW_SECONDS = 1.0
 """A row is not written more often than this, however often its session runs."""
 

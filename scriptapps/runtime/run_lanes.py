@@ -1,8 +1,8 @@
 """Sessions that wait for a script thread: those somebody waits for, and behind them those nobody does.
 
 Runs on: any thread, under the engine's lock. Invariant: runs that nobody waits for leave a thread free for the others,
-and begin one after another as long as they are short or compute; while people are at work they pause for as long as
-they took. So however many wait, people hardly notice.
+and begin one after another as long as they are short or compute; while people are at work they pause for twice
+as long as they took. So however many wait, people hardly notice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 SHORT_SECONDS = 0.05
 """A background run that takes longer and hardly computes waits for something: the next one may begin beside it."""
-SHORTEST_PAUSE = 0.001
+PAUSE_TIMES, SHORTEST_PAUSE = 2.0, 0.001
+"""While people are at work a pause is so many times as long as the run before it."""
 AT_WORK_SECONDS = 1.0
 """People are at work if one of them caused a run in the last so many seconds."""
 
@@ -65,7 +66,7 @@ class RunLanes:
         if began is not None:
             now = time.monotonic()
             is_quiet = now - self._last_interactive > AT_WORK_SECONDS
-            self._not_before = 0.0 if is_quiet else now + min(now - began, SHORT_SECONDS)
+            self._not_before = 0.0 if is_quiet else now + PAUSE_TIMES * min(now - began, SHORT_SECONDS)
 
     def clear(self) -> None:
         """Nobody waits any more."""

@@ -107,3 +107,14 @@ def test_it_compares_keeping_state_with_not_keeping_it() -> None:
 @pytest.mark.postgres
 def test_it_does_so_on_postgres() -> None:
     check(compared("--database", os.environ["SCRIPTAPPS_TEST_POSTGRES"]))
+
+
+def test_it_measures_a_rerun_of_everybody() -> None:
+    command = [sys.executable, "-m", "benchmarks.rerun_all"]
+    options = ["--sessions", "6", "--others", "2", "--rounds", "2", "--quiet", "0.3", "--json"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["sessions"], answer["rounds"]) == (6, 2)
+    assert answer["seconds"] > 0
+    assert answer["ratio"] > 0
