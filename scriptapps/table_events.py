@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -29,7 +28,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.table_listener import TableListener
 from scriptapps.table_plans import unwatched
-from scriptapps.table_results import Statement, queryset_of, tables_named
+from scriptapps.table_results import SharedDigests, Statement, queryset_of, tables_named
 from scriptapps.table_targets import Target, Targets, WatchedResult
 from scriptapps.table_versions import TableVersions, announcer, in_transaction
 from scriptapps.table_watch import NOBODY, Writer, follow, noting_reads
@@ -45,7 +44,6 @@ GATHER_SECONDS = 0.02
 PAUSE_SECONDS = 0.25
 OUTSIDE_SECONDS = 0.1
 """For so long a notification of the database waits for the hint about the same write of another process."""
-DIGESTS_KEPT = 256
 TIMER = "tables"
 
 
@@ -68,12 +66,11 @@ class TableEvents:
         self.targets = Targets()
         self.versions = TableVersions(self.changed, self._look_again)
         self._listeners: list[TableListener] = []
+        self._digests = SharedDigests()
         self._comparing = ThreadPoolExecutor(2, thread_name_prefix="scriptapps-tables")
         # Guards everything below; the session's and the targets' own locks are never taken under it.
         self._lock = threading.Lock()
         self._due: dict[LiveSession, Due] = {}
-        self._changes: dict[str, int] = {}
-        self._digests: OrderedDict[Any, tuple[tuple[int, ...], bytes]] = OrderedDict()
         self._outside: set[str] = set()
         self._looks_soon = False
         self._comparisons = 0
@@ -213,8 +210,7 @@ class TableEvents:
         sessions: dict[LiveSession, None] = {}
         with self._lock:
             self._outside -= tables
-            for table in tables:
-                self._changes[table] = self._changes.get(table, 0) + 1
+        self._digests.changed(tables)
         for target, is_certain, results in self.targets.concerned(tables):
             if not wrote(writer, target):
                 self._note(target, tables, is_certain, results)
@@ -292,28 +288,13 @@ class TableEvents:
 
     def _differs(self, result: WatchedResult) -> bool:
         try:
-            digest = self._digest(result.statement)
+            digest = self._digests.of(result.statement)
         except Exception as error:
             # The run asks again and shows on its page what is wrong.
             logger.info("A watched result could not be fetched (%s); its page is run", error)
             return True
         before, result.digest = result.digest, digest
         return before != digest
-
-    def _digest(self, statement: Statement) -> bytes:
-        """Fetched once after each change, however many sessions watch it."""
-        with self._lock:
-            changes = tuple(self._changes.get(table, 0) for table in sorted(statement.tables))
-            known = self._digests.get(statement.key)
-        if known is not None and known[0] == changes:
-            return known[1]
-        digest = statement.digest()
-        with self._lock:
-            self._digests[statement.key] = changes, digest
-            self._digests.move_to_end(statement.key)
-            while len(self._digests) > DIGESTS_KEPT:
-                self._digests.popitem(last=False)
-        return digest
 
 
 def wrote(writer: Writer, target: Target) -> bool:

@@ -7,7 +7,9 @@ are equal if and only if its rows are, and their order where it has one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ from scriptapps.sql_tables import table_name, tables_of
 MOST_ROWS = 10_000
 MOST_BYTES = 16_000_000
 ROWS_AT_ONCE = 1_000
+DIGESTS_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,37 @@ class Statement:
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 for row in rows:
                     yield tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+
+
+class SharedDigests:
+    """Digests of results that many pages watch: fetched once after each change of their tables."""
+
+    def __init__(self) -> None:
+        # Guards both tables below; nothing is fetched while it is held.
+        self._lock = threading.Lock()
+        self._changes: dict[str, int] = {}
+        self._known: OrderedDict[tuple[str, str, str], tuple[tuple[int, ...], bytes]] = OrderedDict()
+
+    def changed(self, tables: Iterable[str]) -> None:
+        """What is known of these is out of date."""
+        with self._lock:
+            for table in tables:
+                self._changes[table] = self._changes.get(table, 0) + 1
+
+    def of(self, statement: Statement) -> bytes:
+        """The digest as it is since the last change. Raises what fetching raises."""
+        with self._lock:
+            changes = tuple(self._changes.get(table, 0) for table in sorted(statement.tables))
+            known = self._known.get(statement.key)
+        if known is not None and known[0] == changes:
+            return known[1]
+        digest = statement.digest()
+        with self._lock:
+            self._known[statement.key] = changes, digest
+            self._known.move_to_end(statement.key)
+            while len(self._known) > DIGESTS_KEPT:
+                self._known.popitem(last=False)
+        return digest
 
 
 def tables_named(source: Any) -> list[str] | None:
