@@ -260,6 +260,7 @@ class ScriptConsumer(AsyncConsumer):
             # A tab that reloads comes back before its old socket is gone. A shared session is for other pages, too.
             if not session.is_shared or other.client_id == client_id:
                 other.close_socket(4009, "continued elsewhere")
+        viewer.hidden = message.attach.hidden
         session.attach(viewer, client_id)
         viewer.outbox.post(
             urgent=True,
