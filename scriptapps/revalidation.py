@@ -26,6 +26,7 @@ class Verdict(enum.Enum):
     OK = "ok"
     CHECK_AGAIN = "the sign-in changed"
     SIGNED_OUT = "signed out"
+    DELETED = "the account was deleted"
     PASSWORD_CHANGED = "the password changed"
     FORBIDDEN = "not permitted any more"
     GONE = "the script app is gone or disabled"
@@ -40,6 +41,7 @@ _CODES = {
     Verdict.OK: 1000,
     Verdict.CHECK_AGAIN: 4002,
     Verdict.SIGNED_OUT: 4401,
+    Verdict.DELETED: 4401,
     Verdict.PASSWORD_CHANGED: 4401,
     Verdict.FORBIDDEN: 4403,
     Verdict.GONE: 4404,
@@ -76,6 +78,8 @@ def revalidate(sessions: Iterable[LiveSession]) -> dict[LiveSession, dict[Visito
 
 
 def _verdict(visitor: Visitor, stored: dict[str, Any], users: dict[Any, Any], decision: Decision) -> Verdict:
+    if visitor.user_id is not None and visitor.user_id not in users:
+        return Verdict.DELETED
     if decision is not Decision.ALLOW:
         return _FROM_DECISION[decision]
     if visitor.session_key is None:

@@ -451,6 +451,15 @@ async def test_a_deleted_account_closes_it_for_all(site: Site, home: Browser, aw
     await ends(site, [await home.open(), await away.open()], alice.delete, SIGNED_OUT)
 
 
+async def test_a_deleted_account_that_only_the_beat_notices_closes_it_too(site: Site, home: Browser, alice: User):
+    def delete_without_signals() -> None:
+        rows = User.objects.filter(pk=alice.pk)
+        ScriptSession.objects.filter(user=alice).update(user=None)
+        rows._raw_delete(rows.db)
+
+    await ends(site, [await home.open()], delete_without_signals, SIGNED_OUT)
+
+
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
