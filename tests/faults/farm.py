@@ -120,10 +120,10 @@ class Page:
         found: str = self.viewer.welcome.session_id
         return found
 
-    async def open(self) -> Page:
-        """Load the page and wait for its first run."""
+    async def open(self, **options: Any) -> Page:
+        """Load the page and wait for its first run; ``options`` are those of its websocket."""
         self.attributes = await asyncio.to_thread(self.browser.page_attributes, f"/apps/{self.slug}/")
-        self.viewer = HeadlessViewer(Wire(await self.browser.connect(self.attributes), FRAME_LIMIT))
+        self.viewer = HeadlessViewer(Wire(await self.browser.connect(self.attributes, **options), FRAME_LIMIT))
         await self.viewer.attach()
         await self.viewer.settled()
         return self
