@@ -11,6 +11,7 @@ server process of this host, which needs no service beside the database.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hmac
 import json
 import logging
@@ -154,7 +155,8 @@ class LayerLink:
         loop = self.loop
         if loop is not None and loop.is_running():
             try:
-                asyncio.run_coroutine_threadsafe(work, loop)
+                # Not in the context of a run: a connection that is opened now would keep its page alive.
+                contextvars.Context().run(asyncio.run_coroutine_threadsafe, work, loop)
                 return True
             except RuntimeError as error:
                 logger.debug("The event loop has ended meanwhile: %s", error)

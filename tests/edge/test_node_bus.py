@@ -12,6 +12,7 @@ from channels.exceptions import ChannelFull
 from scriptapps import hints, node_bus
 from scriptapps.hints import GROUP, MAX_WAITING, layer_link
 from scriptapps.node_bus import NodeBus
+from scriptapps.runtime.run_context import current_run
 
 HINT = {"type": "scriptapps.hint", "from": "web-2", "kind": "wanted", "ids": ["a"]}
 
@@ -121,6 +122,23 @@ async def test_listening_survives(bus, layer, notes, error):
     assert await hears(layer, notes)
     # The same channel joined again, not one more.
     assert layer.members == ["scriptapps.0", "scriptapps.0"]
+
+
+async def test_what_a_run_tells_is_sent_without_the_run(bus, layer, monkeypatch):
+    seen: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def look(group: str, message: dict[str, Any]) -> None:
+        seen.put_nowait(current_run.get(None))
+
+    monkeypatch.setattr(layer, "group_send", look)
+
+    def in_a_run() -> None:
+        current_run.set("a run")  # type: ignore[arg-type]
+        layer_link.send("wanted", ["a"], "web-1")
+
+    await asyncio.to_thread(in_a_run)
+    # The connection that is made for it lives on, and would keep the run and its page.
+    assert await seen.get() is None
 
 
 async def test_a_layer_that_is_gone_for_a_while(bus, layer, notes, caplog, monkeypatch):

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression, mode
@@ -34,9 +34,19 @@ WARM_UP = 2
 """Rounds after which every pool has all its threads, every cache its entries."""
 AT_ONCE = 20
 """Sockets that are opened side by side."""
+OWN = {
+    "LiveSession": 0,
+    "StateJournal": 0,
+    "PageTree": 0,
+    "RunContext": 1,
+    "RunGuard": 1,
+    "Viewer": 1,
+    "Outbox": 1,
+    "ScriptConsumer": 1,
+}
+"""Objects of the page that counts, as far as they are younger than the counting. Nothing of the crowd may stay."""
 PATIENCE = LIMIT + 0.5 * SESSIONS
 """Seconds for what all of them do together; only the end of a failing test."""
-CLOSED_BY_STAFF = 4001
 BYTES, BLOCKS = 2_000, 1
 """What a session may leave behind at most: bytes of the process, and blocks of Python's own allocator (an entry of a
 dict that is forgotten is more). Both by the line through the rounds.
@@ -92,12 +102,11 @@ class Watched:
         await self.census.settled()
 
     async def until_empty(self) -> Count:
-        """Wait until only the counting page is there, then count."""
+        """Wait until only the counting page is there and the run that counts, then count."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.count()
-                # This page and what belongs to it were there before anything was counted.
-                if not found.objects["LiveSession"]:
+                if all(found.objects[name] <= own for name, own in OWN.items()):
                     return found
                 # Sessions go with a beat of the server, which tells nobody.
                 await asyncio.sleep(0.5)
@@ -186,11 +195,12 @@ class Crowd:
                 await connection.close()
 
     async def until_closed(self) -> None:
-        """Those who are still there are sent away."""
-        for number, connection in enumerate(self.connections):
-            if number % 4 > 1:
-                assert await self._code(connection) == CLOSED_BY_STAFF
-            await connection.wait_closed()
+        """All sockets have ended: those who were still there were sent away."""
+        async with asyncio.timeout(PATIENCE):
+            for connection in self.connections:
+                # With which code is tested elsewhere; daphne waits a second for the answer to its closing frame, and
+                # whoever has a thousand sockets may take longer.
+                await self._read_to_end(connection)
         self.connections.clear()
 
     async def vanish(self) -> None:
@@ -201,13 +211,11 @@ class Crowd:
         self.connections.clear()
 
     @staticmethod
-    async def _code(connection: Any) -> int | None:
-        async with asyncio.timeout(PATIENCE):
-            try:
-                while True:
-                    await connection.recv()
-            except ConnectionClosed as ended:
-                return ended.rcvd.code if ended.rcvd is not None else None
+    async def _read_to_end(connection: Any) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                await connection.recv()
+        await connection.wait_closed()
 
 
 @asynccontextmanager
@@ -252,7 +260,6 @@ async def come_and_go(watching: Watched, crowd: Crowd) -> None:
             base = level
         elif base is not None:
             assert not level.is_above(base)
-            assert counts[-1].objects == counts[WARM_UP - 1].objects
     later = counts[WARM_UP:]
     rounds = range(len(later))
     memory = linear_regression(rounds, [count.memory for count in later]).slope
