@@ -37,12 +37,13 @@ def list_shows(page: Page, search: str, holds: Callable[[list[Row]], bool], what
 
 
 def act(page: Page, action: str, search: str) -> None:
-    """Choose every row of this search and start an action."""
+    """Choose every row of this search, start an action and say yes to the question that follows."""
     page.goto(f"{ADDRESS}?q={search}")
     for row in rows_of(page):
         row.get_by_role("checkbox").check()
     page.get_by_label("Action:").select_option(label=action)
     page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Yes, ").click()
 
 
 def rows_of(page: Page) -> list[Locator]:
