@@ -91,7 +91,7 @@ def test_a_request_is_taken_once_until_its_answer_is_known(played: Stage) -> Non
 
 def test_a_run_that_is_given_up_leaves_its_requests_to_the_next_one(played: Stage, answers: Answers) -> None:
     ask(played, values={"late": "b"}, state={"wait": True, "n": 5})
-    played.until(lambda: played.session.outside.is_open and len(played.probe.notes) == 2)
+    played.probe.until(lambda: played.session.outside.is_open and len(played.probe.notes) == 2)
     assert played.session.state.stored_values()["n"] == 5
     played.viewer.set("Region", "US")
     played.probe.event("go on").set()
@@ -102,7 +102,7 @@ def test_a_run_that_is_given_up_leaves_its_requests_to_the_next_one(played: Stag
 
 def test_what_a_person_does_goes_before_a_value_that_a_run_had_not_come_to(played: Stage, answers: Answers) -> None:
     ask(played, values={"late": "b"}, state={"wait": True})
-    played.until(lambda: len(played.probe.notes) == 2)
+    played.probe.until(lambda: len(played.probe.notes) == 2)
     played.viewer.set("Late", "c")
     played.probe.event("go on").set()
     assert played.rest().texts == ["EU c None"]
@@ -111,7 +111,7 @@ def test_what_a_person_does_goes_before_a_value_that_a_run_had_not_come_to(playe
 
 def test_a_run_of_requests_is_not_given_up_for_the_next_ones(played: Stage, answers: Answers) -> None:
     ask(played, 1, state={"wait": True, "n": 1})
-    played.until(lambda: len(played.probe.notes) == 2)
+    played.probe.until(lambda: len(played.probe.notes) == 2)
     for number in (2, 3):
         ask(played, number, state={"n": number}, supersedes=not played.session.outside.is_open)
     played.probe.event("go on").set()
@@ -177,7 +177,7 @@ def test_a_run_that_could_not_be_stopped_is_answered_without_it(stage: Callable[
     played: Stage = stage(script, commit=answers, stop_grace=0.01, abandon_grace=0.02)
     played.run()
     ask(played, state={"wait": True})
-    played.until(lambda: len(played.probe.notes) == 2)
+    played.probe.until(lambda: len(played.probe.notes) == 2)
     played.session.request_stop()
     played.until(lambda: "ABANDONED" in played.outcomes)
     assert [(one.number, one.outcome) for one in played.session.outside.take_unsaved()] == [(1, "abandoned")]
@@ -187,7 +187,7 @@ def test_a_run_that_could_not_be_stopped_is_answered_without_it(stage: Callable[
 
 def test_a_stop_keeps_what_was_asked_from_outside(played: Stage, answers: Answers) -> None:
     ask(played, 1, state={"wait": True})
-    played.until(lambda: len(played.probe.notes) == 2)
+    played.probe.until(lambda: len(played.probe.notes) == 2)
     ask(played, 2, state={"n": 2}, supersedes=False)
     played.ask()
     played.session.request_stop()
