@@ -20,6 +20,7 @@ from scriptapps.kept_connections import freshen
 from scriptapps.models import ScriptSession, SessionRequest
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
+from scriptapps.runtime.memory import estimated_bytes
 from scriptapps.store import write_alias
 
 if TYPE_CHECKING:
@@ -117,12 +118,14 @@ class RowWriter:
 
     def _write_together(self, alias: str, chunk: list[LiveSession]) -> Exception | None:
         written: dict[LiveSession, bool] = {}
+        # Before the turn: nobody waits for it.
+        memory = {session: estimated_bytes(session) for session in chunk}
 
         def write() -> None:
             for session in chunk:
                 if not session.moved:
                     # Else its row is the next owner's.
-                    written[session] = self._write(session)
+                    written[session] = self._write(session, memory[session])
 
         is_one_statement = len(chunk) == 1 and chunk[0].state_of_life is not LifecycleState.CLOSED
         try:
@@ -133,9 +136,9 @@ class RowWriter:
             self._note(session, has_viewers)
         return None
 
-    def _write(self, session: LiveSession) -> bool:
+    def _write(self, session: LiveSession, memory: int) -> bool:
         """The row's statements. Returns whether it says that somebody looks."""
-        fields = row_fields(session)
+        fields = row_fields(session) | {"memory_bytes": memory}
         viewers = bool(fields["viewers"])
         if viewers and not self._connected.get(session.session_id):
             fields["connected_at"] = timezone.now()
@@ -165,6 +168,7 @@ def row_fields(session: LiveSession) -> dict[str, Any]:
         "runs": session.runs,
         "last_run_ms": session.last_ms,
         "last_outcome": session.last_outcome.lower(),
+        "last_trigger": session.history.last_trigger[:40],
         "last_error": session.last_error[:200],
         "listens_to": session.outside.events.names,
         "last_seen": datetime.fromtimestamp(session.last_seen, UTC),

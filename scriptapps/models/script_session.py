@@ -81,9 +81,13 @@ class ScriptSession(SteerableSession, models.Model):
     node = models.CharField(_("node"), max_length=100, blank=True)
     beat = models.DateTimeField(_("node's last sign of life"), default=timezone.now)
     viewers = models.PositiveIntegerField(_("viewers"), default=0)
+    # Estimated; see `scriptapps.runtime.memory`. Of the process that had it last.
+    memory_bytes = models.PositiveBigIntegerField(_("memory"), default=0, db_default=0, editable=False)
     runs = models.PositiveIntegerField(_("runs"), default=0)
     last_run_ms = models.FloatField(_("last run in ms"), null=True, blank=True)
     last_outcome = models.CharField(_("last outcome"), max_length=20, blank=True)
+    # What kind of cause it had, in a word; never what somebody typed or chose.
+    last_trigger = models.CharField(_("last trigger"), max_length=40, blank=True, default="", db_default="")
     last_error = models.CharField(_("last error"), max_length=200, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)
     connected_at = models.DateTimeField(_("connected"), null=True, blank=True)

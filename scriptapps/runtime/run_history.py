@@ -168,6 +168,12 @@ class RunHistory:
                 del self._secrets[next(iter(self._secrets))]
 
     @property
+    def last_trigger(self) -> str:
+        """Why the last run happened, "" before the first has ended."""
+        with self._lock:
+            return self._runs[-1].fields["trigger"] if self._runs else ""
+
+    @property
     def is_inspected(self) -> bool:
         """Whether somebody has asked for it lately."""
         return self._inspected_until > time.monotonic()

@@ -163,6 +163,8 @@ async def test_a_row_follows_its_session(site: Site, browser: Browser, alice: Us
     assert row.liveness == "idle"
     assert row.connected_at
     assert row.last_run_ms is not None
+    assert row.last_trigger == "opened"
+    assert row.memory_bytes > 1_000
     await viewer.click(viewer.widget("Spin"))
     row = await site.until_row(viewer, state="running")
     assert row.liveness == "running"
@@ -171,8 +173,11 @@ async def test_a_row_follows_its_session(site: Site, browser: Browser, alice: Us
     await viewer.click(viewer.widget("Fail"))
     row = await site.until_row(viewer, last_outcome="failed", runs=3)
     assert "it broke" in row.last_error
+    # What kind of widget or cause; its label may hold what somebody typed.
+    assert row.last_trigger == "widget"
     await rows(viewer).arerun()
-    await site.until_row(viewer, last_outcome="completed", last_error="")
+    row = await site.until_row(viewer, last_outcome="completed", last_error="")
+    assert row.last_trigger == "Python"
     await viewer.leave()
     row = await site.until_row(viewer, viewers=0)
     assert row.liveness == "away"
@@ -198,11 +203,11 @@ async def test_a_row_that_could_not_be_written_is_written_later(site: Site, brow
     write = writer._write
     failed: list[object] = []
 
-    def broken(session):
+    def broken(session, memory):
         if len(failed) < 2:
             failed.append(session)
             raise OSError("no database for a moment")
-        write(session)
+        write(session, memory)
 
     monkeypatch.setattr(writer, "_write", broken)
     await rows(viewer).arerun()
