@@ -42,15 +42,23 @@ class Away:
     """Something that does not answer until ``is_back``."""
 
     def __init__(self, monkeypatch, target, name: str, error: type[Exception] = OperationalError) -> None:
-        self.is_back, self.error = False, error
+        self.is_back, self.error, self.refused = False, error, 0
         original = getattr(target, name)
 
         def call(*args, **kwargs):
             if self.is_back:
                 return original(*args, **kwargs)
+            self.refused += 1
             raise self.error("the database does not answer")
 
         monkeypatch.setattr(target, name, call)
+
+
+async def last_checked(site: Site, session, check: Away, seconds: float) -> None:
+    """As if identities had last been checked so long ago; a check that was on its way has come home."""
+    refused = check.refused
+    await site.until(lambda: check.refused > refused)
+    get_node().access._checked[session.session_id] = time.monotonic() - seconds
 
 
 async def up(viewer, shown: int) -> None:
@@ -87,9 +95,8 @@ async def test_runs_go_on_while_identities_cannot_be_checked(
 ):
     settings.SCRIPTAPPS = {**settings.SCRIPTAPPS, "REVALIDATE_SECONDS": 0.5, "LEASE_SECONDS": 3600}
     viewer = await browser.open()
-    Away(monkeypatch, access_watch, "revalidate", error)
-    watch, session = get_node().access, site.session(viewer)
-    watch._checked[session.session_id] = time.monotonic() - 60
+    check = Away(monkeypatch, access_watch, "revalidate", error)
+    await last_checked(site, site.session(viewer), check, 60)
     await up(viewer, 1)
     await viewer.settled()
     assert not viewer.errors
@@ -98,9 +105,8 @@ async def test_runs_go_on_while_identities_cannot_be_checked(
 async def test_a_process_that_is_cut_off_for_long_runs_nothing_more(site: Site, browser, monkeypatch, settings):
     viewer = await browser.open()
     check = Away(monkeypatch, access_watch, "revalidate")
-    watch, session = get_node().access, site.session(viewer)
     limit = settings.SCRIPTAPPS.get("REVALIDATE_SECONDS", 5) + settings.SCRIPTAPPS.get("LEASE_SECONDS", 30)
-    watch._checked[session.session_id] = time.monotonic() - limit - 1
+    await last_checked(site, site.session(viewer), check, limit + 1)
     runs = len(viewer.finished)
     await viewer.click(viewer.widget("Up"))
     await viewer.until(lambda: len(viewer.finished) > runs)
@@ -112,8 +118,8 @@ async def test_a_process_that_is_cut_off_for_long_runs_nothing_more(site: Site, 
 
 async def test_another_error_of_the_check_is_none_of_the_databases(site: Site, browser, monkeypatch):
     viewer = await browser.open()
-    Away(monkeypatch, access_watch, "revalidate", ValueError)
-    get_node().access._checked[site.session(viewer).session_id] = time.monotonic() - 60
+    check = Away(monkeypatch, access_watch, "revalidate", ValueError)
+    await last_checked(site, site.session(viewer), check, 60)
     await viewer.click(viewer.widget("Up"))
     await viewer.until(lambda: viewer.finished[-1].outcome == schema.Outcome.Value("FAILED"))
 

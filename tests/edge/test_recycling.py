@@ -1,9 +1,11 @@
 """A process that cannot go on is noticed, says so, and ends with its own code whatever hangs in it."""
 
+import faulthandler
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,9 +60,11 @@ def node() -> Any:
 
 
 @pytest.fixture
-def dog(node, monkeypatch) -> Watchdog:
+def dog(node, monkeypatch) -> Iterator[Watchdog]:
     monkeypatch.setattr(recycling, "resident_mb", lambda: 100.0)
-    return Watchdog(node)
+    yield Watchdog(node)
+    # What a test armed would end the whole process half a minute later.
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture
