@@ -19,7 +19,7 @@ from scriptapps.recycling import LOOKS_PER_STALL, Watchdog
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "from project.settings import *\nSCRIPTAPPS = {options!r}\n"
 WATCHED = """
-import django, os, signal, sys, threading
+import django, os, signal, sys, threading, time
 django.setup()
 from types import SimpleNamespace
 from scriptapps import recycling
@@ -254,8 +254,9 @@ node.engine.abandoned = 5
 recycling.SERVER_SECONDS = {seconds}
 signal.signal(signal.SIGTERM, {on_signal})
 dog.start()
+# Not signal.pause(): a signal that came just before it would wait with it.
 while True:
-    signal.pause()
+    time.sleep(0.1)
 """
 
 
