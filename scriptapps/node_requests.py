@@ -169,13 +169,14 @@ class NodeRequests:
             carried.append(row)
             fragments = None if fragments is None or wanted is None else fragments + wanted
         if carried:
+            reason, detail = _cause(carried[-1])
             request = RerunRequest(
-                carried[-1].trigger,
+                reason,
                 background=True,
                 # What is asked without pause must not keep runs from ever reaching their end.
                 supersedes=not session.outside.is_open,
                 fragments=fragments,
-                detail=carried[-1].detail,
+                detail=detail,
             )
             if all(map(_is_plain, carried)) and session.later.put_off(request):
                 self._put_off += carried
@@ -271,6 +272,14 @@ def _outside(row: SessionRequest) -> OutsideRequest:
                      for name in ("values", "state"))  # fmt: skip
     events = ((row.payload["name"], Stored(row.payload["event"].encode())),) if row.kind == Kind.EVENT else ()
     return OutsideRequest(row.pk, values=values, state=state, events=events)
+
+
+def _cause(row: SessionRequest) -> tuple[str, str]:
+    """Why it runs, and what exactly: who asked, or which event and who sent it."""
+    if row.kind != Kind.EVENT:
+        return row.trigger, row.detail
+    sender = f"{row.trigger}: {row.detail}" if row.detail else row.trigger
+    return "event", f"{row.payload['name']} ({sender})"
 
 
 def _is_plain(row: SessionRequest) -> bool:

@@ -119,7 +119,7 @@ class SourceWatcher(FileSystemEventHandler):
 
         def tell() -> None:
             for session, hit in affected:
-                self._tell(session, next((errors[path] for path in hit if path in errors), ""))
+                self._tell(session, hit, next((errors[path] for path in hit if path in errors), ""))
 
         importlib.invalidate_caches()
         # Runs are waited for only where a module that is loaded has changed; a script is no module.
@@ -133,13 +133,13 @@ class SourceWatcher(FileSystemEventHandler):
         """Files were written and are again as they were: a run may have met a mistake in between and still show it."""
         for session in self.node.select():
             if session.source_status.error and (hit := self._concerns(session, paths)):
-                self._tell(session, next(filter(None, map(_compile_error, hit)), ""))
+                self._tell(session, hit, next(filter(None, map(_compile_error, hit)), ""))
 
-    def _tell(self, session: LiveSession, error: str) -> None:
+    def _tell(self, session: LiveSession, files: set[Path], error: str) -> None:
         if error:
             session.set_source_status(changed=True, error=error if self.node.options.show_tracebacks else "")
         elif session.source_status.run_on_save:
-            session.request_rerun(RerunRequest("source changed"))
+            session.request_rerun(RerunRequest("file saved", detail=", ".join(sorted(path.name for path in files))))
         else:
             session.set_source_status(changed=True)
 

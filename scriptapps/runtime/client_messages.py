@@ -53,7 +53,7 @@ def _widget_events(session: LiveSession, viewer: Viewer, message: schema.ClientM
 
 
 def _rerun(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:
-    session.request_rerun(RerunRequest("rerun"))
+    session.request_rerun(RerunRequest("rerun", detail="asked on the page"))
 
 
 def _stop(session: LiveSession, viewer: Viewer, message: schema.ClientMessage) -> None:

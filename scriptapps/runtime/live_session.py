@@ -266,7 +266,7 @@ class LiveSession(DurablePage):
         """Forget session state and widget values and run again from nothing."""
         with self._lock:
             self.clear_requested = True
-        self.request_rerun(RerunRequest("clear cache"))
+        self.request_rerun(RerunRequest("clear cache", detail="asked on the page"))
 
     def close(self, code: int, reason: str, message: str = "") -> None:
         """End the session for good and its sockets with ``code``; the page shows ``message``."""
@@ -293,7 +293,7 @@ class LiveSession(DurablePage):
         with self._lock:
             if self.state_of_life is not LifecycleState.QUEUED:
                 return None
-            request = self.queue.take() or RerunRequest("click", fragments=())
+            request = self.queue.take() or RerunRequest("widget", fragments=(), detail=self.widgets.clicked_label)
             self.state_of_life = next_state(self.state_of_life, LifecycleEvent.TAKE)
             self.signal.clear()
             self.run_number += 1

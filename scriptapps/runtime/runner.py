@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 from scriptapps.deltas.container import current_container
 from scriptapps.deltas.node import Node
@@ -82,6 +83,7 @@ class _Execution:
         self.wants_rerun = False
         self.started = time.perf_counter()
         self.rerun_fragments: tuple[str, ...] | None = None
+        self.rerun_at = ""
         run.report_error = self._failed
 
     def run_all(self) -> bool:
@@ -153,7 +155,7 @@ class _Execution:
         try:
             yield
         except RerunScript as rerun:
-            self._ask_again(rerun.fragments)
+            self._ask_again(rerun)
         except BrokenOff as stop:
             self.outcome = self.session.signal.reason or stop.reason
         except StopScript as stop:
@@ -167,14 +169,15 @@ class _Execution:
                 self._failed(error)
         self.message = self.message or MESSAGES.get(self.outcome, "")
 
-    def _ask_again(self, fragments: tuple[str, ...] | None) -> None:
+    def _ask_again(self, rerun: RerunScript) -> None:
         if self.session.chain >= self.session.options.max_rerun_chain:
             limit = self.session.options.max_rerun_chain
             self._failed(
                 ScriptApiError(f"st.rerun() was called in {limit} runs one after the other, which would never end.")
             )
         else:
-            self.outcome, self.wants_rerun, self.rerun_fragments = "SUPERSEDED", True, fragments
+            self.outcome, self.wants_rerun, self.rerun_fragments = "SUPERSEDED", True, rerun.fragments
+            self.rerun_at = _place_in_script(self.session, rerun)
 
     def _not_compiled(self, error: ScriptCompileError) -> None:
         self.outcome = "NOT_COMPILED"
@@ -282,6 +285,7 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
             background=execution.request.background,
             reactive=execution.request.reactive,
             fragments=execution.rerun_fragments,
+            detail=execution.rerun_at,
         )
         if not session.request_rerun(request):
             execution.wants_rerun, execution.outcome = False, session.signal.reason or "STOPPED"
@@ -295,6 +299,14 @@ def finish(execution: _Execution, milliseconds: float, *, ack: bool) -> bool:
     if session.inbox.is_holding and not more:
         session.release_held()
     return more
+
+
+def _place_in_script(session: LiveSession, error: BaseException) -> str:
+    """`line 12`: where the script called what raised, as far as it was the script."""
+    lines = [
+        line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(session.script_path)
+    ]
+    return f"line {lines[-1]}" if lines else ""
 
 
 def tell_lost(session: LiveSession) -> None:

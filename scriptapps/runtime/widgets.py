@@ -98,6 +98,11 @@ class WidgetStore:
         spec = self.specs.get(widget_id)
         return (spec.label or spec.key or spec.kind) if spec is not None else ""
 
+    @property
+    def clicked_label(self) -> str:
+        """What a person calls the button whose press is next."""
+        return self.label(self.clicks[0].widget_id) if self.clicks else ""
+
     # -- under the session's lock ----------------------------------------------------------------------------------
 
     def receive(self, widget_id: str, wire: Wire, client_id: str = "", seq: int = 0) -> bool:
