@@ -171,6 +171,7 @@ OPTIONS: dict[str, Option] = {
     "AUDIT_DAYS": _number(365, 1, 36_500),
     "METRICS_ACCESS": Option("staff", (str,), check=_check_metrics_word),
     "METRICS_TOKEN": Option(None, (str, type(None))),
+    "TRACING": _switch(None),
     "LOGIN_URL": Option(None, (str, type(None))),
     "WATCH_TABLES": _switch(True),
     "UNWATCHED_TABLES": Option([], (list, tuple), check=_check_strings),
@@ -231,6 +232,7 @@ class ScriptAppsSettings:
     AUDIT_DAYS: float
     METRICS_ACCESS: str
     METRICS_TOKEN: str | None
+    TRACING: bool | None
     LOGIN_URL: str
     WATCH_TABLES: bool
     UNWATCHED_TABLES: list[str]
@@ -257,7 +259,7 @@ class ScriptAppsSettings:
         return value
 
     def _derived(self, name: str) -> Any:
-        if name in {"SEND_CSP", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT", "SLOW_RUN_SECONDS", "METRICS_TOKEN"}:
+        if name in {"SEND_CSP", "TRACING", "MEMORY_WATERMARK_MB", "UPLOAD_ROOT", "SLOW_RUN_SECONDS", "METRICS_TOKEN"}:
             return None
         if name == "RECYCLE":
             # Nobody starts runserver again, nor a process that is being debugged.

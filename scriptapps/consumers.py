@@ -30,19 +30,18 @@ from scriptapps.runtime.outbox import TICK_SECONDS
 from scriptapps.runtime.viewer import Viewer
 from scriptapps.snapshots import save_snapshot
 from scriptapps.socket_budget import Budget, Heart, TokenBucket
+from scriptapps.socket_spans import note_refusal, traced, within_span
 
 logger = logging.getLogger("scriptapps.sockets")
 protocol_logger = logging.getLogger("scriptapps.protocol")
 
-ACK_SECONDS = 30.0
-ACK_LOOK_SECONDS = 5.0
+ACK_SECONDS, ACK_LOOK_SECONDS, MAX_DELAY = 30.0, 5.0, 30.0
 TAKE_OVER_TICK, TAKE_OVER_LONGEST = 0.05, 1.0
 REFUSALS_ALLOWED = 20
 EARLY_MESSAGES = 100
 """Messages that may wait until the page is there."""
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
-MAX_DELAY = 30.0
 TOO_SLOW, WATCHED_ELSEWHERE, PROTOCOL_BROKEN, FAULT = 4013, 4014, 4400, 1011
 CAUSES_RUN = frozenset({"widget_events", "rerun"})
 
@@ -93,6 +92,7 @@ class ScriptConsumer(AsyncConsumer):
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
+    @traced("scriptapps.handshake")
     async def connect(self) -> None:
         """Admit or refuse."""
         self.loop = asyncio.get_running_loop()
@@ -124,6 +124,7 @@ class ScriptConsumer(AsyncConsumer):
 
     async def refuse(self, status: int) -> None:
         """Close before accepting; with the status where the server can send one."""
+        note_refusal(status)
         if "websocket.http.response" in self.scope.get("extensions", {}):
             await self.send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await self.send({"type": "websocket.http.response.body", "body": b""})
@@ -141,7 +142,7 @@ class ScriptConsumer(AsyncConsumer):
             finally:
                 close_old_connections()
 
-        return await self.loop.run_in_executor(get_node().database, work)
+        return await self.loop.run_in_executor(get_node().database, within_span(work))
 
     def leave(self) -> None:
         """The socket is gone: give back what it held. Losing a socket loses nothing else."""
@@ -246,6 +247,7 @@ class ScriptConsumer(AsyncConsumer):
                 get_node().outages.failed(f"Session of {self.slug}: the page could not be opened", error)
             await self.close(SERVER_STOPS)
 
+    @traced("scriptapps.open")
     async def attach(self, message: schema.ClientMessage) -> None:
         """Find or make the live session and show it. Raises what ``SessionOpening.open`` raises."""
         observes = self.admitted.observes

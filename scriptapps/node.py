@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
 
 import scriptapps.st  # noqa: F401  the first script must not wait for its elements
-from scriptapps import lease, script_threads, signals
+from scriptapps import lease, script_threads, signals, tracing
 from scriptapps.access_watch import AccessWatch
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError
@@ -27,6 +28,7 @@ from scriptapps.kept_connections import freshen
 from scriptapps.models import ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
+from scriptapps.node_spans import NodeSpans
 from scriptapps.opening import SessionOpening
 from scriptapps.recycling import Watchdog
 from scriptapps.registry import registry
@@ -40,6 +42,7 @@ from scriptapps.runtime.modules import install_roots
 from scriptapps.runtime.options import RuntimeOptions
 from scriptapps.runtime.outage_log import OutageLog
 from scriptapps.runtime.run_context import RunContext
+from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.runtime.state_journal import StateChange, StateLimits
 from scriptapps.store import get_state_store, write_alias
 from scriptapps.stored_files import StoredFiles
@@ -70,6 +73,7 @@ class ServerNode:
         self.tables = TableEvents(self)
         self.counts = RunCounts()
         self.run_signals = RunSignals()
+        self.spans = NodeSpans() if tracing.is_on() else None
         self.run_records = RunRecords(self.name, self._on_executor)
         self.options = _runtime_options(self)
         self.engine = ThreadEngine(self.options)
@@ -97,7 +101,8 @@ class ServerNode:
     def _commit(self, session: LiveSession, change: StateChange) -> None:
         began, failed = time.perf_counter(), True
         try:
-            self.store.commit(session.session_id, self.name, session.epoch, change)
+            with nullcontext() if self.spans is None else self.spans.commit(session):
+                self.store.commit(session.session_id, self.name, session.epoch, change)
             failed = False
         except LeaseLostError:
             self._on_executor("A session could not be dropped", self.forget, session)
@@ -137,7 +142,14 @@ class ServerNode:
         script_threads.after_run(run, broken_off)
         self.tables.targets.run_ended(run)
 
+    def _run_started(self, run: RunContext, request: RerunRequest) -> None:
+        if self.spans is not None:
+            self.spans.run_started(run, request)
+        self.run_signals.started(run, request)
+
     def _run_ended(self, run: RunContext, milliseconds: float) -> None:
+        if self.spans is not None:
+            self.spans.run_ended(run, milliseconds)
         self.counts.ended(run, milliseconds)
         self.run_signals.ended(run, milliseconds)
         self.run_records.ended(run, milliseconds)
@@ -269,6 +281,8 @@ class ServerNode:
         self.beat.stop()
         self.engine.shut_down(patience)
         self.run_signals.stop()
+        if self.spans is not None:
+            self.spans.stop()
         self.rows.stop()
         self.database.shutdown(wait=True, cancel_futures=True)
         with self._lock:
@@ -302,7 +316,7 @@ def _runtime_options(node: ServerNode) -> RuntimeOptions:
             session_bytes=scriptapps_settings.STATE_SESSION_BYTES,
             keys=scriptapps_settings.STATE_KEYS,
         ),
-        on_run_started=node.run_signals.started,
+        on_run_started=node._run_started,
         on_run_ended=node._run_ended,
         on_error=node.run_records.failed,
         explain_runs=settings.DEBUG,

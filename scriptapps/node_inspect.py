@@ -68,7 +68,7 @@ def _entry(entry: RunEntry, secrets: dict[str, str], with_values: bool) -> dict[
         "started": entry.started,
         "duration_ms": entry.duration_ms,
         "outcome": entry.outcome.lower(),
-        "error_type": _type_of(entry.error),
+        "error_type": type_of(entry.error),
         "reference": entry.reference,
         "queries": entry.queries,
         "query_ms": entry.query_ms,
@@ -84,7 +84,7 @@ def _entry(entry: RunEntry, secrets: dict[str, str], with_values: bool) -> dict[
     return told
 
 
-def _type_of(error: str) -> str:
+def type_of(error: str) -> str:
     """The exception's type; what it said may be a value."""
     kind = error.partition(":")[0]
     return kind if kind.isidentifier() else ""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import close_old_connections
 
-from scriptapps import lease
+from scriptapps import lease, tracing
 from scriptapps.elements.toast import toast_message
 from scriptapps.models import CLOSED_BY_STAFF, ScriptSession, SessionRequest
 from scriptapps.node_inspect import answer_inspection
@@ -126,6 +126,8 @@ class NodeRequests:
     def _carry_out(self, session: LiveSession, rows: list[SessionRequest]) -> None:
         try:
             self._hand_over(session, rows)
+            if self.node.spans is not None:
+                self.node.spans.requests_taken(session, rows)
         except Exception:
             logger.exception("Session %s could not be asked; the next beat tries again", session.session_id)
             session.outside.give_back(row.pk for row in rows)
@@ -271,7 +273,8 @@ def _outside(row: SessionRequest) -> OutsideRequest:
     values, state = ({key: Stored(text.encode()) for key, text in row.payload.get(name, {}).items()}
                      for name in ("values", "state"))  # fmt: skip
     events = ((row.payload["name"], Stored(row.payload["event"].encode())),) if row.kind == Kind.EVENT else ()
-    return OutsideRequest(row.pk, values=values, state=state, events=events)
+    trace = row.payload.get(tracing.HEADER, "")
+    return OutsideRequest(row.pk, values=values, state=state, events=events, trace=trace)
 
 
 def _cause(row: SessionRequest) -> tuple[str, str]:

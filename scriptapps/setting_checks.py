@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from scriptapps import tracing
 from scriptapps.conf import SETTINGS_NAME, scriptapps_settings
 from scriptapps.registry import registry
 from scriptapps.store import BaseStateStore
@@ -28,6 +29,7 @@ def register_setting_checks() -> None:
     register(check_leases, Tags.compatibility)
     register(check_script_places, Tags.security)
     register(check_metrics, Tags.security)
+    register(check_tracing, Tags.compatibility)
     register(check_addresses, Tags.urls)
     register(check_limits, Tags.compatibility)
     register(check_memory_database, Tags.database)
@@ -74,6 +76,14 @@ def check_metrics(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return []
     hint = f'Set {SETTINGS_NAME}["METRICS_TOKEN"] to a long random string, or METRICS_ACCESS to "staff" or "off".'
     return [Error("METRICS_ACCESS is token, but METRICS_TOKEN is empty.", hint=hint, id="scriptapps.E013")]
+
+
+def check_tracing(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """E014: spans are switched on, and there is nothing that makes them."""
+    if not scriptapps_settings.TRACING or tracing.package() is not None:
+        return []
+    hint = f'pip install "django-scriptapps[otel]", or remove {SETTINGS_NAME}["TRACING"].'
+    return [Error("TRACING is on, but opentelemetry-api is not installed.", hint=hint, id="scriptapps.E014")]
 
 
 def check_addresses(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
+from scriptapps import tracing
 from scriptapps.api import rate
 from scriptapps.api.authentication import actor_of
 from scriptapps.api.call import Call
@@ -46,7 +47,8 @@ def _view(methods: dict[str, Endpoint]) -> Callable[..., HttpResponse]:
     @login_not_required  # answered with 401, not with a page
     def view(request: HttpRequest, **target: str) -> HttpResponse:
         try:
-            response = _answer(request, methods, next(iter(target.values()), ""))
+            with tracing.continued(request.headers.get(tracing.HEADER, "")):
+                response = _answer(request, methods, next(iter(target.values()), ""))
         except Problem as problem:
             response = problem.response()
         return secure_data(response)

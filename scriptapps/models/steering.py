@@ -17,7 +17,7 @@ from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from scriptapps import signals
+from scriptapps import signals, tracing
 from scriptapps.conf import scriptapps_settings
 from scriptapps.elements.markdown_directives import icon_text
 from scriptapps.errors import NotDurableError, SteeringError
@@ -307,9 +307,10 @@ class _Chosen:
 def _insert(act: Act, asking: Asking, ids: list[uuid.UUID], using: str) -> list[SessionRequest]:
     by = asking.get("by")
     by = by if getattr(by, "pk", None) is not None else None
+    sent = tracing.current_traceparent()
     fields = {
         "kind": act.kind,
-        "payload": act.payload,
+        "payload": {**act.payload, tracing.HEADER: sent} if sent else act.payload,
         "trigger": asking.get("trigger", "Python"),
         "detail": (asking.get("detail") or (by.get_username() if by else ""))[:200],
         "requested_by_id": by.pk if by else None,

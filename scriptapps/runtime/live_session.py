@@ -67,7 +67,7 @@ class LiveSession(DurablePage):
         self.session_id = session_id
         self.slug = slug
         self._load_script = load_script
-        self.script_path = self.script_root = Path()
+        self.script_path, self.script_root, self.script_version = Path(), Path(), ""
         self.visitor = visitor
         self.options = options
         self.tells_observed = options.tell_observed
@@ -97,7 +97,7 @@ class LiveSession(DurablePage):
     def load_script(self) -> Script:
         """The script as its file is now. Raises ScriptCompileError."""
         script = self._load_script()
-        self.script_path, self.script_root = script.path, script.root
+        self.script_path, self.script_root, self.script_version = script.path, script.root, script.version
         return script
 
     # -- viewers ---------------------------------------------------------------------------------------------------

@@ -61,6 +61,9 @@ class RunContext:
     # Why it runs, see ``RerunRequest``.
     trigger = detail = ""
 
+    # What the host traces it with.
+    span: Any = None
+
     def __init__(self, session: LiveSession, number: int) -> None:
         self.session = session
         self.number = number

@@ -16,12 +16,14 @@ class OutsideRequest:
     """What somebody outside the page asks of it. ``number`` is that of its record, None if it has none.
 
     ``values`` are for widgets, by key; ``state`` is for ``session_state``; ``events`` are (name, payload) pairs.
+    ``trace`` is what the host knows of the asking, for its own records.
     """
 
     number: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[tuple[str, Any], ...] = ()
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class _Execution:
         run.report_error = self._failed
 
     def run_all(self) -> bool:
-        self.session.broadcast(run_started=run_started(self.run))
+        tell_started(self.run)
         self.session.options.on_change(self.session)
         self.session.options.on_run_started(self.run, self.request)
         current_run.set(self.run)
@@ -329,11 +329,14 @@ def tell_not_durable(session: LiveSession, change: StateChange) -> None:
             session.broadcast(errors=schema.Error(code="not_durable", message=text))
 
 
-def run_started(run: RunContext) -> schema.RunStarted:
-    """What viewers are told when a run begins; under DEBUG also why."""
-    if run.session.options.explain_runs:
-        return schema.RunStarted(run_id=run.run_id, trigger=run.trigger, detail=run.detail)
-    return schema.RunStarted(run_id=run.run_id)
+def tell_started(run: RunContext) -> None:
+    """Tell viewers that a run begins; staff who watch also why, and under DEBUG everybody."""
+    session = run.session
+    started = schema.RunStarted(run_id=run.run_id)
+    explained = schema.RunStarted(run_id=run.run_id, trigger=run.trigger, detail=run.detail)
+    for viewer in session.viewers:
+        is_told = viewer.read_only or session.options.explain_runs
+        viewer.outbox.post(run_started=explained if is_told else started)
 
 
 def end_run(

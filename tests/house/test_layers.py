@@ -15,7 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS_WITHOUT_DJANGO = {"st", "elements", "commands", "runtime", "deltas", "protocol", "errors"}
 
 # Optional packages are imported where they are used; models need the app registry, which is ready only later.
-OPTIONAL = {"pandas", "numpy", "pyarrow", "polars", "sympy", "matplotlib", "psycopg", "redis", "websockets", "cronsim"}
+OPTIONAL = {
+    "opentelemetry",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "polars",
+    "sympy",
+    "matplotlib",
+    "psycopg",
+    "redis",
+    "websockets",
+    "cronsim",
+}
 MODELS = {"scriptapps.models", "django.contrib.auth.models", "django.contrib.sessions.models"}
 ALLOWED = {
     ("scriptapps/routing.py", "scriptapps.health"): "asgi.py imports the routing before Django is set up",
