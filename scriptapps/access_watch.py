@@ -19,6 +19,7 @@ from scriptapps import signals
 from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import StopScript
 from scriptapps.observers import check_observers, dismiss_signed_out
+from scriptapps.permissions import closed_message
 from scriptapps.revalidation import Verdict, people_of, revalidate
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.options import Visitor
@@ -125,7 +126,7 @@ class AccessWatch:
         for session, verdicts in revalidate(sessions).items():
             in_doubt = self._in_doubt(session, verdicts)
             verdict = found[session] = self._of_session(session, verdicts)
-            if session.is_shared:
+            if session.is_shared and verdict is not Verdict.GONE:
                 self._turn_away(session, verdicts, in_doubt)
             if verdict is Verdict.OK:
                 if now > self._denied.get(session.session_id, 0.0):
@@ -171,7 +172,8 @@ class AccessWatch:
             # Its viewers know why; who comes at this very moment comes back.
             self.node.release(session)
         else:
-            self.node.close(session, verdict.code, verdict.value)
+            message = closed_message(session.slug) if verdict is Verdict.GONE else ""
+            session.close(verdict.code, verdict.value, message)
 
     def _deny(self, session: LiveSession) -> None:
         """The next run begins with a check. One that is under way, with what was true before, does not count."""

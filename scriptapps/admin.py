@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_api import ApiTokenAdmin, AuditRecordAdmin
+from scriptapps.admin_app_switch import AppSwitch
 from scriptapps.admin_nodes import ServerProcessAdmin
 from scriptapps.admin_runs import ErrorGroupAdmin, RunRecordAdmin
 from scriptapps.admin_sessions import CSS, LivenessFilter, ScriptSessionAdmin
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 
+APPS_CSS = "scriptapps_pages/admin_apps.css"
+
+
 def page_link(obj: ScriptApp | SavedSnapshot) -> str:
     """A link to the object's page, a dash where the site has not mounted script apps."""
     try:
@@ -48,24 +52,38 @@ def page_link(obj: ScriptApp | SavedSnapshot) -> str:
 
 
 @admin.register(ScriptApp)
-class ScriptAppAdmin(admin.ModelAdmin):
+class ScriptAppAdmin(AppSwitch, admin.ModelAdmin):
     """Rows appear by themselves, one for each script file; they cannot be added, nor deleted while the file exists."""
 
     form = ScriptAppForm
-    list_display = ("slug", "shown_title", "enabled", "who", "live_sessions", "open_page")
-    list_filter = ("enabled", "access")
+    list_display = ("slug", "shown_title", "enabled", "who", "shown_category", "live_sessions", "open_page")
+    list_filter = ("enabled", "access", "category")
+    actions = ("disable", "enable")
+    change_form_template = "scriptapps/admin/script_app.html"
     search_fields = ("slug", "title", "source_path")
-    readonly_fields = ("slug", "source_path", "who", "live_sessions", "open_page", "created", "updated")
+    readonly_fields = ("slug", "enabled", "source_path", "who", "live_sessions", "open_page", "created", "updated")
     filter_horizontal = ("groups",)
     fieldsets = (
-        (None, {"fields": ("slug", "title", "enabled", "open_page", "live_sessions")}),
+        (None, {"fields": ("slug", "title", "enabled", "closed_message", "open_page", "live_sessions")}),
+        (_("On the index"), {"fields": ("description", "category", "order")}),
         (_("Who may open it"), {"fields": ("who", "access", "permission", "groups")}),
-        (_("Runs"), {"fields": ("deadline_seconds", "scope")}),
+        (_("Runs"), {"fields": ("deadline_seconds", "memory_limit_mb", "sessions_per_user", "scope")}),
         (_("Source"), {"fields": ("source_path", "created", "updated")}),
     )
 
     class Media:
-        css = {"all": (CSS,)}
+        css = {"all": (CSS, APPS_CSS)}
+
+    def get_urls(self) -> list[Any]:
+        """With the addresses of the switch."""
+        return [*self.switch_urls(), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The detail page, with the switch for those who may."""
+        may = self.has_change_permission(request)
+        return super().change_view(request, object_id, form_url, {"may_switch": may, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with a row for every script that is there now."""
@@ -94,6 +112,12 @@ class ScriptAppAdmin(admin.ModelAdmin):
         """The title that visitors see."""
         source = registry.find(obj.slug)
         return registry.effective(source, obj).title if source else obj.title
+
+    @admin.display(description=_("category"))
+    def shown_category(self, obj: ScriptApp) -> str:
+        """The part of the index that has it."""
+        source = registry.find(obj.slug)
+        return (registry.effective(source, obj).category if source else obj.category) or "–"
 
     @admin.display(description=_("rule in force"))
     def who(self, obj: ScriptApp) -> str:

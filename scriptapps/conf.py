@@ -53,6 +53,10 @@ APP_KEYS: dict[str, tuple[type, ...]] = {
     "groups": (list, tuple),
     "deadline": (int, float),
     "scope": (str,),
+    "order": (int,),
+    "category": (str,),
+    "memory": (int, float),
+    "sessions_per_user": (int,),
 }
 ACCESS_WORDS = ("public", "signed_in", "staff")
 METRICS_WORDS = ("staff", "token", "off")
@@ -85,8 +89,8 @@ def _check_apps(value: Any) -> str:
                 return f"[{slug!r}] has the unknown key {key!r}; known are {', '.join(APP_KEYS)}"
             if not isinstance(given, APP_KEYS[key]) or isinstance(given, bool):
                 return f"[{slug!r}][{key!r}] has the wrong type {type(given).__name__}"
-            if isinstance(given, int | float) and given <= 0:
-                return f"[{slug!r}]['deadline'] must be above 0 seconds"
+            if isinstance(given, int | float) and given <= 0 and key != "order":
+                return f"[{slug!r}][{key!r}] must be above 0"
         if entry.get("scope", Scope.TAB) not in list(Scope):
             return f"[{slug!r}]['scope'] must be one of {SCOPE_WORDS}, not {entry['scope']!r}"
     return ""

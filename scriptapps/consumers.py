@@ -19,7 +19,7 @@ from django.db import close_old_connections
 from scriptapps import handshake, identity
 from scriptapps.conf import scriptapps_settings
 from scriptapps.drain import install_drain
-from scriptapps.errors import LeaseLostError, ProtocolError, WatchedElsewhereError
+from scriptapps.errors import LeaseLostError, ProtocolError, TooManySessionsError, WatchedElsewhereError
 from scriptapps.handshake import Refused
 from scriptapps.node import MOVED, SERVER_STOPS, get_node
 from scriptapps.protocol import schema
@@ -42,7 +42,7 @@ EARLY_MESSAGES = 100
 """Messages that may wait until the page is there."""
 FREE_COST = 0.05
 """What an acknowledgement or a heartbeat costs of the message budget."""
-TOO_SLOW, WATCHED_ELSEWHERE, PROTOCOL_BROKEN, FAULT = 4013, 4014, 4400, 1011
+TOO_SLOW, WATCHED_ELSEWHERE, TOO_MANY, PROTOCOL_BROKEN, FAULT = 4013, 4014, 4015, 4400, 1011
 CAUSES_RUN = frozenset({"widget_events", "rerun"})
 
 budget = Budget()
@@ -231,12 +231,11 @@ class ScriptConsumer(AsyncConsumer):
             return
         try:
             await self.attach(message)
-        except LeaseLostError:
-            # At the next handshake the browser learns that it has to begin anew.
-            await self.close(MOVED)
-        except WatchedElsewhereError:
-            # Sooner or later the balancer leads the browser to where the others are.
-            await self.close(WATCHED_ELSEWHERE)
+        except (LeaseLostError, WatchedElsewhereError) as error:
+            # The next handshake tells it to begin anew; or the balancer leads it to where the others are, in the end.
+            await self.close(MOVED if isinstance(error, LeaseLostError) else WATCHED_ELSEWHERE)
+        except TooManySessionsError as error:
+            await self.close(TOO_MANY, str(error))
         except asyncio.CancelledError:
             # Either the socket has left, or the node has: its executor cancels what waits.
             if self.ticket is not None and get_node().draining:
@@ -377,15 +376,15 @@ class ScriptConsumer(AsyncConsumer):
         except RuntimeError:
             return
 
-    async def close(self, code: int) -> None:
-        """End the socket with a code that the browser understands."""
+    async def close(self, code: int, message: str = "") -> None:
+        """End the socket with a code that the browser understands, and a message that the page shows."""
         if self.ticket is None or self.is_closing:
             return
         self.is_closing = True
         try:
-            if self.session is not None and self.session.close_message:
+            if message := message or (self.session.close_message if self.session else ""):
                 # Not in the closing frame, which is short, and which not every server lets us fill.
-                note = schema.Error(code="closed", message=self.session.close_message)
+                note = schema.Error(code="closed", message=message)
                 data = schema.ServerMessage(errors=[note]).SerializeToString()
                 await self.send({"type": "websocket.send", "bytes": data})
             # First the frame, then the farewell: a process that ends waits until its sockets have left.

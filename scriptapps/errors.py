@@ -54,6 +54,10 @@ class TooManyRunsAbandonedError(ScriptAppsError):
     """Too many runs of this process could not be stopped; it takes no new runs until it is restarted."""
 
 
+class TooManySessionsError(ScriptAppsError):
+    """A person has as many live sessions of a script app as it allows. ``str()`` is for them."""
+
+
 class ScriptControl(BaseException):
     """Control flow of a run. Derives from BaseException so that ``except Exception`` in a script lets it pass."""
 

@@ -20,7 +20,20 @@ class ScriptAppForm(forms.ModelForm):
 
     class Meta:
         model = ScriptApp
-        fields = ("title", "enabled", "access", "permission", "groups", "deadline_seconds", "scope")
+        fields = (
+            "title",
+            "closed_message",
+            "description",
+            "category",
+            "order",
+            "access",
+            "permission",
+            "groups",
+            "deadline_seconds",
+            "memory_limit_mb",
+            "sessions_per_user",
+            "scope",
+        )
 
     def clean(self) -> dict[str, Any]:
         """A permission has to exist, groups have to be chosen, when the rule is about them."""

@@ -25,6 +25,7 @@ from scriptapps.conf import scriptapps_settings
 from scriptapps.errors import LeaseLostError
 from scriptapps.handshake import resumable_row
 from scriptapps.kept_connections import freshen
+from scriptapps.memory_limits import MemoryLimits
 from scriptapps.models import ScriptSession
 from scriptapps.node_beat import NodeBeat
 from scriptapps.node_rows import RowWriter
@@ -72,6 +73,7 @@ class ServerNode:
         self.files = StoredFiles(self.database)
         self.tables = TableEvents(self)
         self.counts = RunCounts()
+        self.memory_limits = MemoryLimits()
         self.run_signals = RunSignals()
         self.spans = NodeSpans() if tracing.is_on() else None
         self.run_records = RunRecords(self.name, self._on_executor)
@@ -137,6 +139,7 @@ class ServerNode:
     def _before_run(self, run: Any) -> None:
         script_threads.before_run(run)
         self.access.before_run(run.session)
+        self.memory_limits.before_run(run)
 
     def _after_run(self, run: RunContext, broken_off: bool) -> None:
         script_threads.after_run(run, broken_off)

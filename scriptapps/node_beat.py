@@ -160,3 +160,4 @@ class NodeBeat:
             if rests and wall - session.last_seen > scriptapps_settings.DETACHED_TTL:
                 self.node.release(session)
         self.node.access.tidy()
+        self.node.memory_limits.refresh(self.node.select())

@@ -120,6 +120,7 @@ class RowWriter:
         written: dict[LiveSession, bool] = {}
         # Before the turn: nobody waits for it.
         memory = {session: estimated_bytes(session) for session in chunk}
+        self.node.memory_limits.look(memory)
 
         def write() -> None:
             for session in chunk:

@@ -12,21 +12,21 @@ import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from scriptapps import lease
 from scriptapps.conf import scriptapps_settings
-from scriptapps.errors import LeaseLostError, StoredStateGoneError, WatchedElsewhereError
+from scriptapps.errors import LeaseLostError, StoredStateGoneError, TooManySessionsError, WatchedElsewhereError
 from scriptapps.handshake import Admitted, visitor_of
 from scriptapps.identity import Identity
 from scriptapps.models import ScriptApp, ScriptSession
-from scriptapps.registry import ScriptSource, registry
+from scriptapps.registry import EffectiveApp, ScriptSource, registry
 from scriptapps.runtime.live_session import LiveSession
 from scriptapps.runtime.options import Visitor
 from scriptapps.runtime.run_queue import RerunRequest
 from scriptapps.scope import Scope
+from scriptapps.session_limits import SessionLimits
 from scriptapps.shared_sessions import find_shared, is_watched_elsewhere, scope_key, scope_of
-from scriptapps.store import write_alias
 from scriptapps.stored_files import copy_files, note_unused
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class SessionOpening:
 
     def __init__(self, node: ServerNode) -> None:
         self.node = node
+        self.limits = SessionLimits(node)
         # Two sockets that present one session id must not both restore it; striped, not one for all.
         self._locks = [threading.Lock() for _ in range(32)]
 
@@ -56,9 +57,13 @@ class SessionOpening:
             return found
         if self.node.reason_not_ready or (scope is Scope.TAB and self._has_one(visitor, row)):
             return ""
-        session = self._make(str(uuid.uuid4()), visitor, source, effective.deadline, scope)
-        if not self._insert(session, row):
-            return find_shared(row, scope, visitor)
+        session = self._make(str(uuid.uuid4()), visitor, source, effective, scope)
+        try:
+            if not self._insert(session, row, effective):
+                return find_shared(row, scope, visitor)
+        except TooManySessionsError:
+            # The page says so when its socket comes; by then there may be room.
+            return ""
         self.node.expect(session)
         session.request_rerun(RerunRequest("opened"))
         return session.session_id
@@ -71,9 +76,12 @@ class SessionOpening:
         if self.node.reason_not_ready:
             return ""
         visitor, effective = visitor_of(who), registry.effective(source, row)
-        session = self._make(str(uuid.uuid4()), visitor, source, effective.deadline, Scope.TAB)
+        session = self._make(str(uuid.uuid4()), visitor, source, effective, Scope.TAB)
         session.begin_as_copy(self.node.store.load(original))
-        self._insert(session, row)
+        try:
+            self._insert(session, row, effective)
+        except TooManySessionsError:
+            return ""
         copy_files(original, session.session_id)
         self.node.expect(session)
         session.request_rerun(RerunRequest("opened"))
@@ -89,7 +97,7 @@ class SessionOpening:
 
         None while another process still owns the session; it has been asked to release it, so ask again in a moment.
         Raises LeaseLostError when the session has been closed meanwhile, WatchedElsewhereError when others look at it
-        in another process.
+        in another process, TooManySessionsError when the person has as many as the script app allows.
         """
         visitor = admitted.visitor
         scope = scope_of(admitted.effective.scope, visitor.user_id)
@@ -97,10 +105,10 @@ class SessionOpening:
         if session_id:
             with self._locks[hash(session_id) % len(self._locks)]:
                 return self._go_on(session_id, admitted)
-        session = self._make(str(uuid.uuid4()), visitor, admitted.source, admitted.effective.deadline, scope)
+        session = self._make(str(uuid.uuid4()), visitor, admitted.source, admitted.effective, scope)
         if admitted.copy_of:
             session.begin_as_copy(self.node.store.load(admitted.copy_of))
-        if not self._insert(session, admitted.row):
+        if not self._insert(session, admitted.row, admitted.effective):
             return None
         if admitted.copy_of:
             copy_files(admitted.copy_of, session.session_id)
@@ -121,7 +129,8 @@ class SessionOpening:
             return None
         if is_watched_elsewhere(session_id, node.name):
             raise WatchedElsewhereError(f"Session {session_id} is looked at in another process.")
-        epoch = lease.acquire(session_id, node.name)
+        with self.limits.room(admitted.row, admitted.effective.sessions_per_user, visitor, but=session_id):
+            epoch = lease.acquire(session_id, node.name)
         if epoch is None:
             if not ScriptSession.objects.filter(pk=session_id).exclude(state="closed").exists():
                 raise LeaseLostError(f"Session {session_id} was closed while its browser came back.")
@@ -143,8 +152,7 @@ class SessionOpening:
     def _restore(self, session_id: str, epoch: int, admitted: Admitted) -> LiveSession:
         row = ScriptSession.objects.get(pk=session_id)
         ScriptSession.objects.filter(pk=row.pk, user=None).update(user=admitted.visitor.user_id)
-        deadline, scope = admitted.effective.deadline, Scope(row.scope)
-        session = self._make(session_id, admitted.visitor, admitted.source, deadline, scope)
+        session = self._make(session_id, admitted.visitor, admitted.source, admitted.effective, Scope(row.scope))
         session.epoch, session.runs = epoch, row.runs
         try:
             values = self.node.store.load(session_id)
@@ -161,7 +169,7 @@ class SessionOpening:
         return session
 
     def _make(
-        self, session_id: str, visitor: Visitor, source: ScriptSource, deadline: float, scope: Scope
+        self, session_id: str, visitor: Visitor, source: ScriptSource, effective: EffectiveApp, scope: Scope
     ) -> LiveSession:
         on_save = scriptapps_settings.RUN_ON_SAVE
         slug = source.slug
@@ -172,17 +180,21 @@ class SessionOpening:
             visitor,
             self.node.options,
             self.node.engine,
-            deadline=deadline,
+            deadline=effective.deadline,
             run_on_save=settings.DEBUG if on_save is None else on_save,
         )
         session.scope = scope
+        self.node.memory_limits.note(slug, effective.memory)
         return session
 
-    def _insert(self, session: LiveSession, row: ScriptApp) -> bool:
-        """Make its row. False when somebody else was quicker with a session that is to be shared."""
+    def _insert(self, session: LiveSession, row: ScriptApp, effective: EffectiveApp) -> bool:
+        """Make its row. False when somebody else was quicker with a session that is to be shared.
+
+        Raises TooManySessionsError.
+        """
         session.epoch = 1
         try:
-            with transaction.atomic(using=write_alias()):
+            with self.limits.room(row, effective.sessions_per_user, session.visitor):
                 ScriptSession.objects.create(
                     pk=session.session_id,
                     script_app=row,

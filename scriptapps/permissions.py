@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -119,8 +119,25 @@ def decide_slug(user: Any, slug: str) -> Decision:
     return decide(user, registry.effective(source, row))
 
 
+def message_while_disabled(user: Any, effective: EffectiveApp | None) -> str:
+    """What somebody may be told of a disabled script app: only who could open it otherwise learns that it is there."""
+    if effective is None or effective.enabled or not effective.closed_message:
+        return ""
+    allowed = decide(user, replace(effective, enabled=True)) is Decision.ALLOW
+    return effective.closed_message if allowed else ""
+
+
+def closed_message(slug: str) -> str:
+    """The message of a disabled script app for those who had it open, "" where there is none."""
+    found = ScriptApp.objects.filter(slug=slug, enabled=False).values_list("closed_message", flat=True).first()
+    return found or ""
+
+
 def openable(user: Any) -> list[Openable]:
-    """What `user` may open, by title. Three queries plus what `has_perm` asks, however many script apps there are."""
+    """What `user` may open, by category (none first), order and title.
+
+    Three queries plus what `has_perm` asks, however many script apps there are.
+    """
     sources = registry.all()
     rows = _rows({source.slug for source in sources})
     found = []
@@ -129,7 +146,12 @@ def openable(user: Any) -> list[Openable]:
         effective = registry.effective(source, row)
         if decide(user, effective) is Decision.ALLOW:
             found.append(Openable(source, row, effective))
-    return sorted(found, key=lambda item: item.effective.title.casefold())
+    return sorted(found, key=_place)
+
+
+def _place(item: Openable) -> tuple[str, str, int, str]:
+    effective = item.effective
+    return effective.category.casefold(), effective.category, effective.order, effective.title.casefold()
 
 
 def decide_batch(pairs: Iterable[tuple[Any, str]]) -> dict[tuple[Any, str], Decision]:

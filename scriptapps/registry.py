@@ -13,8 +13,9 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -44,12 +45,19 @@ class ScriptSource:
     deadline: float | None = None
     scope: Scope | None = None
     description: str = ""
+    order: int | None = None
+    category: str = ""
+    memory: float | None = None
+    sessions_per_user: int | None = None
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveApp:
-    """What holds for a script app after row, settings and header have had their say."""
+    """What holds for a script app after row, settings and header have had their say.
+
+    ``memory`` (megabytes) and ``sessions_per_user`` are None where there is no limit.
+    """
 
     slug: str
     title: str
@@ -58,6 +66,11 @@ class EffectiveApp:
     scope: Scope = Scope.TAB
     enabled: bool = True
     description: str = ""
+    order: int = 0
+    category: str = ""
+    memory: float | None = None
+    sessions_per_user: int | None = None
+    closed_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,24 +196,22 @@ class ScriptRegistry:
             deadline=float(deadline),
             scope=Scope((row and row_scope(row)) or given.get("scope") or source.scope or Scope.TAB),
             enabled=row is None or row.enabled,
-            description=source.description,
+            description=(row and row.description) or source.description,
+            order=_first(row and row.order, given.get("order"), source.order) or 0,
+            category=(row and row.category) or given.get("category") or source.category,
+            memory=_first(row and row.memory_limit_mb, given.get("memory"), source.memory),
+            sessions_per_user=_first(
+                row and row.sessions_per_user, given.get("sessions_per_user"), source.sessions_per_user
+            ),
+            closed_message=row.closed_message if row else "",
         )
 
     def _source(self, slug: str, path: Path, root: Path) -> ScriptSource | None:
         header = self._header(path)
         if header is None:
             return None
-        return ScriptSource(
-            slug=slug,
-            path=path,
-            root=root,
-            title=header.title,
-            access=header.access,
-            deadline=header.deadline,
-            scope=header.scope,
-            description=header.description,
-            problems=header.problems,
-        )
+        declared = {field.name: getattr(header, field.name) for field in fields(header)}
+        return ScriptSource(slug=slug, path=path, root=root, **declared)
 
     def _header(self, path: Path) -> ScriptHeader | None:
         stamp = file_stamp(path)
@@ -275,6 +286,11 @@ def shown_path(path: Path) -> str:
     if base and resolved.is_relative_to(Path(base).resolve()):
         resolved = resolved.relative_to(Path(base).resolve())
     return str(resolved)[-500:]
+
+
+def _first(*values: Any) -> Any:
+    """The first that says something: 0 does, None does not."""
+    return next((value for value in values if value is not None), None)
 
 
 def row_access(row: ScriptApp) -> AccessRule | None:

@@ -32,6 +32,7 @@ def register_setting_checks() -> None:
     register(check_tracing, Tags.compatibility)
     register(check_addresses, Tags.urls)
     register(check_limits, Tags.compatibility)
+    register(check_app_limits, Tags.compatibility)
     register(check_memory_database, Tags.database)
 
 
@@ -123,4 +124,21 @@ def check_memory_database(app_configs: Any = None, **kwargs: Any) -> list[CheckM
         Warning(f"SQLite database {alias!r} is kept in memory.", hint=hint, id="scriptapps.W015")
         for alias, database in settings.DATABASES.items()
         if database.get("ENGINE") == SQLITE and str(database.get("NAME", "")) in ("", ":memory:")
+    ]
+
+
+def check_app_limits(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """W029: a limit of a script app is higher than that of the process, and so never reached."""
+    pairs = [("memory", "MEMORY_WATERMARK_MB"), ("sessions_per_user", "SOCKETS_PER_USER")]
+    return [
+        Warning(
+            f"The limit {name} of script app {source.slug!r} is higher than {setting} and has no effect.",
+            hint=f'Lower it, or raise {SETTINGS_NAME}["{setting}"].',
+            id="scriptapps.W029",
+        )
+        for source in registry.all()
+        for name, setting in pairs
+        if (own := getattr(registry.effective(source), name)) is not None
+        and (whole := getattr(scriptapps_settings, setting)) is not None
+        and own > whole
     ]

@@ -21,7 +21,7 @@ from scriptapps import identity, shell
 from scriptapps.headers import secure_data, secure_page
 from scriptapps.models import SavedSnapshot, ScriptApp
 from scriptapps.node import get_node
-from scriptapps.permissions import Decision, decide, openable
+from scriptapps.permissions import Decision, decide, message_while_disabled, openable
 from scriptapps.registry import EffectiveApp, ScriptSource, registry
 
 
@@ -97,6 +97,8 @@ def _status_document(request: HttpRequest, slug: str) -> dict[str, Any]:
         "resume": False,
         "session": "",
     }
+    if message := message_while_disabled(request.user, admission.effective):
+        document["message"] = message
     if admission.decision is Decision.ALLOW:
         binding = identity.bind(request)
         asked = request.GET.get("session", "")
@@ -147,7 +149,9 @@ def refusal(request: HttpRequest, admission: Admission) -> HttpResponse:
     if admission.decision is Decision.FORBIDDEN:
         context = {"login_url": login_url, "page_title": admission.effective and admission.effective.title}
         return secure_page(render(request, "scriptapps/403.html", context, status=403))
-    return secure_page(render(request, "scriptapps/404.html", {}, status=404))
+    message = message_while_disabled(request.user, admission.effective)
+    context = {"message": message, "page_title": message and admission.effective and admission.effective.title}
+    return secure_page(render(request, "scriptapps/404.html", context, status=404))
 
 
 def _element_page(request: HttpRequest, attributes: shell.Attributes, effective: EffectiveApp) -> HttpResponse:

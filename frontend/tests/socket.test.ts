@@ -127,6 +127,7 @@ describe("the end of a socket", () => {
     [4400, "ended: protocol_error"],
     [4401, "ended: signed_out"],
     [4403, "ended: forbidden"],
+    [4015, "ended: closed_by_staff"],
     [4404, "ended: gone"],
     [1006, "waiting"],
     [1011, "waiting"],

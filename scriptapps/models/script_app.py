@@ -45,6 +45,27 @@ class ScriptApp(models.Model):
     enabled = models.BooleanField(
         _("enabled"), default=True, help_text=_("A disabled script app cannot be opened; its open pages are closed.")
     )
+    closed_message = models.CharField(
+        _("message while disabled"),
+        max_length=300,
+        blank=True,
+        help_text=_("Shown to the people whose pages close, and to those who come and could open it otherwise."),
+    )
+    description = models.CharField(
+        _("description"), max_length=300, blank=True, help_text=_("Stands on the index. Blank: as the script declares.")
+    )
+    category = models.CharField(
+        _("category"),
+        max_length=100,
+        blank=True,
+        help_text=_("The index has a part for each. Blank: as the script declares."),
+    )
+    order = models.IntegerField(
+        _("order"),
+        null=True,
+        blank=True,
+        help_text=_("Smaller numbers come first on the index. Blank: as the script declares, otherwise 0."),
+    )
     access = models.CharField(_("who may open it"), max_length=20, choices=Access, blank=True, default=Access.DECLARED)
     permission = models.CharField(
         _("permission"), max_length=200, blank=True, help_text=_("For example shop.view_order; used with “permission”.")
@@ -62,6 +83,20 @@ class ScriptApp(models.Model):
         blank=True,
         validators=[MinValueValidator(0.1)],
         help_text=_("A run that takes longer is stopped. Blank: as the script declares."),
+    )
+    memory_limit_mb = models.FloatField(
+        _("memory of a session in MB"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("An estimate of page, state and values. A session above it runs no more. Blank: as declared."),
+    )
+    sessions_per_user = models.PositiveIntegerField(
+        _("sessions per user"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Live sessions of one person, or of one browser without signing in. Blank: as declared."),
     )
     scope = models.CharField(
         _("who shares a session"),

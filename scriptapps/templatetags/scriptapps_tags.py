@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from scriptapps import shell
+from scriptapps.permissions import message_while_disabled
 from scriptapps.views import admit
 
 register = template.Library()
@@ -39,6 +40,7 @@ def script_app(context: Context, slug: str) -> SafeString:
     parts = admission.parts()
     if parts is None:
         notice = {"state": admission.decision.value, "login_url": shell.sign_in_url(next_path)}
+        notice["message"] = message_while_disabled(request.user, admission.effective)
         return render_to_string("scriptapps/notice.html", notice, request=request)
     values: dict[str, Any] = {
         "attributes": shell.live_attributes(request, *parts, next_path=next_path),

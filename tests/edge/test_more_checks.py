@@ -93,6 +93,26 @@ def test_limits(given, one, whole, size):
     assert ids(setting_checks.check_limits()) == ["W014"]
 
 
+def test_limits_of_script_apps(folder, settings):
+    folder.write("page.py", "# memory: 200 MB\n# sessions per user: 3\n")
+    own = settings.SCRIPTAPPS
+    settings.SCRIPTAPPS = {**own, "MEMORY_WATERMARK_MB": 200, "SOCKETS_PER_USER": 3}
+    assert ids(setting_checks.check_app_limits()) == []
+    settings.SCRIPTAPPS = {**own, "MEMORY_WATERMARK_MB": 199, "SOCKETS_PER_USER": 2}
+    assert ids(setting_checks.check_app_limits()) == ["W029", "W029"]
+    settings.SCRIPTAPPS = {**settings.SCRIPTAPPS, "APPS": {"page": {"memory": 100, "sessions_per_user": 1}}}
+    assert ids(setting_checks.check_app_limits()) == []
+
+
+@pytest.mark.parametrize("key", ["memory", "sessions_per_user", "deadline"])
+def test_settings_of_single_script_apps(given, key):
+    given(APPS={"page": {key: 1, "order": -1, "category": "Sales"}})
+    assert checks.check_settings() == []
+    given(APPS={"page": {key: 0}})
+    [error] = checks.check_settings()
+    assert f"[{key!r}] must be above 0" in error.msg
+
+
 def test_databases(monkeypatch):
     def found(check, **database):
         site = SimpleNamespace(DEBUG=False, DATABASES={"default": {"ENGINE": setting_checks.SQLITE, **database}})

@@ -88,3 +88,20 @@ def test_an_unknown_scope_is_reported_and_shares_nothing():
     header = parse_header(b"# scope: team\n")
     assert header.scope is None
     assert header.problems == ("“# scope:” is one of tab, browser, user, not 'team'; each tab has its own session",)
+
+
+def test_limits_and_place_on_the_index():
+    header = parse_header(b"# order: -3\n# category: Sales\n# memory: 200 MB\n# Sessions-per-user: 2\n")
+    assert (header.order, header.category, header.memory, header.sessions_per_user) == (-3, "Sales", 200, 2)
+    assert parse_header(b"# memory: 1.5\n").memory == 1.5
+    assert header.problems == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["order: first", "order: 1.5", "memory: much", "memory: 0", "memory: nan", "memory: inf", "sessions per user: 0"],
+)
+def test_nonsense_limits_are_reported_and_left_out(line):
+    header = parse_header(f"# {line}\n".encode())
+    assert (header.order, header.memory, header.sessions_per_user) == (None, None, None)
+    assert len(header.problems) == 1

@@ -13,6 +13,7 @@ const AFTER_CLOSE: Record<number, AfterClose> = {
   4002: { next: "connect" },
   4009: { next: "end", reason: "other_tab" },
   4012: { next: "wait", jitter: "restart" },
+  4015: { next: "end", reason: "closed_by_staff" }, // the message says which limit, the way on is the same
   4400: { next: "end", reason: "protocol_error" },
   4401: { next: "end", reason: "signed_out" },
   4403: { next: "end", reason: "forbidden" },

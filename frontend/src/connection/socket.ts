@@ -42,7 +42,8 @@ export interface SocketOptions {
   attach: () => ClientMessage;
   onMessage: (message: ServerMessage) => void;
   onState: (state: ConnectionState, reason: EndReason | undefined) => void;
-  onLoginUrl: (url: string) => void;
+  /** Where to sign in, and what the site's people say about the end. */
+  onLoginUrl: (url: string, message?: string) => void;
   /** Of the outside world; replaced in tests. */
   openSocket?: (url: string, protocols: string[]) => WebSocket;
   fetch?: typeof fetch;
@@ -56,6 +57,7 @@ interface Status {
   login_url?: string;
   resume?: boolean;
   session?: string;
+  message?: string;
 }
 
 export class PageSocket {
@@ -193,7 +195,7 @@ export class PageSocket {
     this.#enter("checking");
     const status = await this.#askStatus();
     if (this.#state !== "checking") return;
-    if (status?.login_url) this.options.onLoginUrl(status.login_url);
+    if (status?.login_url) this.options.onLoginUrl(status.login_url, status.message);
     if (status && status.state !== "ok") {
       this.#enter("ended", status.state);
       return;

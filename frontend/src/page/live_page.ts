@@ -172,8 +172,9 @@ export class LivePage implements PageState {
       attach: () => this.#attachMessage(),
       onMessage: (message) => this.#receive(message),
       onState: (state, reason) => this.#connectionChanged(state, reason),
-      onLoginUrl: (url) => {
+      onLoginUrl: (url, message = "") => {
         this.loginUrl.value = url;
+        this.endMessage.value = message;
       },
     });
   }
