@@ -1,5 +1,5 @@
 """`python -m benchmarks`: starts the server, measures every scenario, prints a table or JSON. `python -m benchmarks
-steering` measures what is asked from outside.
+steering` measures what is asked from outside, `python -m benchmarks observing` what it costs to be watched.
 
 Runs on: the command line. Exits with 1 when a scenario could not be measured.
 """
@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from importlib import metadata
 
-from benchmarks import durability, steering
+from benchmarks import durability, observing, steering
 from benchmarks.measuring import Plan, Result, measure
 from benchmarks.server import RunningServer, ServerError, running_server
 from benchmarks.socket_client import RefusedError
@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     if arguments[:1] == ["steering"]:
         return steering.main(arguments[1:])
+    if arguments[:1] == ["observing"]:
+        return observing.main(arguments[1:])
     options = parse(arguments)
     results: list[Result | durability.Comparison] = []
     try:

@@ -26,7 +26,7 @@ from scriptapps.admin_observing import VIA, Observing
 from scriptapps.api.problems import Problem
 from scriptapps.api.values import stored_as_json, value_from_json
 from scriptapps.errors import SteeringError, StoredStateGoneError
-from scriptapps.models import ScriptSession, SessionRequest, SteeringReport
+from scriptapps.models import RunRecord, ScriptSession, SessionRequest, SteeringReport
 from scriptapps.models.steering import Act, steer
 from scriptapps.permissions import may_act
 from scriptapps.run_records import redact_pattern
@@ -147,10 +147,17 @@ class Inspecting(Observing):
             "is_live": is_live,
             "with_values": with_values,
             "form": form if may_patch(request, session) else None,
+            "records_url": self._records_url(request),
             "last_output": next((run["output"] for run in found.get("runs", []) if run.get("output")), ""),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "scriptapps/admin/inspect.html", context)
+
+    def _records_url(self, request: HttpRequest) -> str:
+        """Where a reference leads to its traceback; "" for those who may not go there."""
+        if not self.admin_site.is_registered(RunRecord) or not request.user.has_perm("scriptapps.view_runrecord"):
+            return ""
+        return reverse(f"{self.admin_site.name}:scriptapps_runrecord_changelist")
 
     def _address(self, name: str, session: ScriptSession) -> str:
         return reverse(f"{self.admin_site.name}:scriptapps_scriptsession_{name}", args=[session.pk])

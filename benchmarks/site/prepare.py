@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 
 def main(people: int) -> None:
-    """Tables, and accounts `person0`, `person1` ... whose passwords are their names."""
+    """Tables, and accounts `person0`, `person1` ... and `watcher`, whose passwords are their names."""
     django.setup()
     call_command("migrate", verbosity=0)
     # The model is there only after setup().
@@ -20,6 +20,7 @@ def main(people: int) -> None:
 
     for number in range(people):
         User.objects.create_user(f"person{number}", password=f"person{number}")
+    User.objects.create_superuser("watcher", password="watcher")
 
 
 if __name__ == "__main__":

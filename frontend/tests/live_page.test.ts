@@ -203,10 +203,11 @@ describe("a live page", () => {
     expect(page.why.value).toBe("widget: Heat");
     FakeSocket.last.say({
       batch: 3,
-      runFinished: { runId: "r2", outcome: Outcome.DEADLINE, durationMs: 1, message: "" },
+      runFinished: { runId: "r2", outcome: Outcome.DEADLINE, durationMs: 1, message: "It took too long." },
     });
     expect(page.running.value).toBe(false);
-    expect(page.toasts.value).toHaveLength(1);
+    expect(page.why.value).toBe("widget: Heat · 1 ms · 0 deltas");
+    expect(page.toasts.value.map(({ text, bad }) => [text, bad])).toEqual([["It took too long.", true]]);
   });
 
   it("refuses commands for a viewer who may only watch", async () => {

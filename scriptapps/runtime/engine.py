@@ -27,7 +27,7 @@ from scriptapps.runtime.run_context import RunContext
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.run_lanes import RunLanes
 from scriptapps.runtime.runner import MESSAGES, end_run, run_once
-from scriptapps.runtime.script_output import install_script_output
+from scriptapps.runtime.script_output import install_script_log, install_script_output
 from scriptapps.runtime.signal import install_cooperative_sleep
 from scriptapps.runtime.timers import ManualTimers, Timers
 
@@ -142,6 +142,7 @@ class ThreadEngine:
     def _start_worker_locked(self) -> None:
         install_script_output()
         if self._supervisor is None:
+            install_script_log()
             install_main_module()
             install_cooperative_sleep()
             sys.setswitchinterval(SWITCH_INTERVAL)
@@ -317,6 +318,7 @@ class InlineEngine:
         """Run until nothing is left to run."""
         install_main_module()
         install_script_output()
+        install_script_log()
         install_cooperative_sleep()
         while self._waiting:
             session = self._waiting.popleft()

@@ -74,6 +74,8 @@ class HeadlessViewer:
         self.saved: Any = None
         self.pongs = 0
         self.observers = 0
+        # Why the last run happened: told to those who watch, and under DEBUG.
+        self.why = ""
         self.running = False
 
     async def attach(self) -> HeadlessViewer:
@@ -177,6 +179,8 @@ class HeadlessViewer:
             self.source_status = message.source_status
         if message.HasField("snapshot_saved"):
             self.saved = message.snapshot_saved
+        if why := message.run_started.trigger:
+            self.why = f"{why}: {message.run_started.detail}" if message.run_started.detail else why
         if message.HasField("observers"):
             self.observers = message.observers.count
         self.pongs += message.HasField("pong")

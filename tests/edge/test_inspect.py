@@ -12,11 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from scriptapps.models import AuditRecord, RunRecord, ScriptApp, ScriptSession, SessionRequest
+from scriptapps.runtime.script_output import install_script_output
 from scriptapps.sweep import sweep
 from tests.live import Site, Viewer
 
 LIST = "/admin/scriptapps/scriptsession/"
 PAGE = """# access: signed-in
+import logging
 from scriptapps import st
 st.session_state.setdefault("basket", {"items": ["pear-canary"], "api_key": "nested-canary"})
 st.session_state.setdefault("my_password", "state-canary")
@@ -25,11 +27,12 @@ st.text_input("Name", "name-canary", key="name")
 st.text_input("Token", "token-canary", key="the_token")
 st.text_input("Card", st.session_state.card, key="shown_card")
 print("printed-canary", st.session_state.card, st.session_state.my_password, "token-canary")
+logging.getLogger("shop").warning("logged-canary %s", st.session_state.card)
 if st.button("Fail"):
     raise ValueError(f"raised-canary {st.session_state.card}")
 st.text(f"name={st.session_state.name} n={st.session_state.get('n', 0)}")
 """
-VALUES = {"pear-canary", "name-canary", "printed-canary", "raised-canary"}
+VALUES = {"pear-canary", "name-canary", "printed-canary", "logged-canary", "raised-canary"}
 NEVER = {"nested-canary", "state-canary", "token-canary", "marked-canary"}
 
 
@@ -135,6 +138,8 @@ async def test_the_timeline_of_runs_needs_no_more_than_view(site: Site, page: Vi
 
 @pytest.mark.django_db(transaction=True)
 async def test_values_are_for_who_may_see_them_and_each_look_is_audited(site: Site, page: Viewer):
+    # pytest has put its own in place since the page was opened.
+    install_script_output()
     await page.click(page.widget("Fail"))
     await page.settled()
     viewer = await staff_with(page.session_id, "view_scriptsession", "view_scriptsession_values", "view_runrecord")
@@ -142,9 +147,26 @@ async def test_values_are_for_who_may_see_them_and_each_look_is_audited(site: Si
     assert found_in(content, VALUES) == VALUES
     assert found_in(content, NEVER) == set()
     assert "•••" in content
+    assert "WARNING shop: logged-canary •••" in content
     assert "(hidden)" in content
     assert await audited("view values") == 1
     assert not await SessionRequest.objects.aexists()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_failed_run_leads_to_its_traceback_for_who_may_see_it(site: Site, page: Viewer):
+    await page.click(page.widget("Fail"))
+    await page.settled()
+    await site.until(RunRecord.objects.exists)
+    record = await RunRecord.objects.aget()
+    link = f'<a href="/admin/scriptapps/runrecord/?q={record.reference}">'
+    assert link not in await (await staff_with(page.session_id, "view_scriptsession")).get()
+    viewer = await staff_with(page.session_id, "view_scriptsession", "view_runrecord")
+    assert link in await viewer.get()
+    response = await sync_to_async(viewer.client.get)(
+        "/admin/scriptapps/runrecord/", {"q": record.reference}, follow=True
+    )
+    assert response.redirect_chain[-1][0].endswith(f"/runrecord/{record.pk}/change/")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from scriptapps.models import AuditRecord, ScriptSession
+from scriptapps.models import AuditRecord, SavedSnapshot, ScriptSession
 from scriptapps.protocol import schema
 from scriptapps.protocol.codec import SUBPROTOCOL
 from tests.live import Browser, Site, SocketClosed, Viewer
@@ -24,6 +24,11 @@ if st.button("Add"):
 st.text_input("Name")
 st.text(f"n={st.session_state.get('n', 0)} user={st.user.get_username()}")
 """
+
+FIELDS = schema.ClientMessage.DESCRIPTOR.oneofs_by_name["kind"].fields
+KINDS = {field.name: field.message_type.name for field in FIELDS if field.message_type}
+HARMLESS = {"attach", "request_snapshot", "ack", "ping", "visibility"}
+"""What a page sends by itself."""
 
 
 def allow(user: User, *codenames: str) -> None:
@@ -70,36 +75,61 @@ async def test_what_happens_on_the_page_is_seen(site: Site, page: Viewer, watche
     await watching.until(lambda: watching.texts() == ["n=1 user=alice"])
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"rerun": schema.Rerun()},
-        {"stop": schema.Stop()},
-        {"clear_cache": schema.ClearCache()},
-        {"close": schema.Close()},
-        {"set_run_on_save": schema.SetRunOnSave(enabled=True)},
-        {"save_snapshot": schema.SaveSnapshot(title="mine")},
-    ],
-    ids=lambda message: next(iter(message)),
-)
-async def test_who_watches_changes_nothing(site: Site, page: Viewer, watcher: User, message: dict[str, object]):
+def message_of(kind: str, page: Viewer) -> dict[str, object]:
+    """A message of this kind that would do something if it came from the page's own user."""
+    made: dict[str, object] = {
+        "widget_events": schema.WidgetEvents(
+            events=[schema.WidgetEvent(widget_id=page.widget("Add").widget_id, value=schema.Value(trigger=True))]
+        ),
+        "set_run_on_save": schema.SetRunOnSave(enabled=True),
+        "save_snapshot": schema.SaveSnapshot(title="mine"),
+        "visibility": schema.Visibility(hidden=True),
+        "attach": schema.Attach(protocol_version=1, client_id="other"),
+    }
+    name = KINDS[kind]
+    return {kind: made.get(kind) or getattr(schema, name)()}
+
+
+def state_of(site: Site, page: Viewer) -> tuple[object, ...]:
+    """What somebody could have changed."""
+    session = site.session(page)
+    return (
+        session.runs, session.run_number, session.queue.pending, session.state_of_life, session.close_code,
+        session.source_status.run_on_save, session.clear_requested, session.history.is_inspected, len(session.people),
+        list(session.widgets.clicks), dict(session.widgets.incoming),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_who_watches_changes_nothing(site: Site, page: Viewer, watcher: User, settings, kind: str, debug: bool):
     watching = await watch(await site.browser(watcher), page.session_id)
-    await watching.send(event=True, **message)
-    await watching.until(lambda: watching.errors)
-    assert watching.errors[0].code == "not_allowed"
-    runs = site.session(page).runs
+    settings.DEBUG = debug
+    before, runs = state_of(site, page), site.session(page).runs
+    await watching.send(event=kind not in HARMLESS, **message_of(kind, page))
+    # Messages are handled one after the other: when this one is answered, that one has been.
+    await watching.send(event=True, rerun=schema.Rerun())
+    await watching.until(lambda: watching.errors and watching.errors[-1].code == "not_allowed")
+    answers = [error.code for error in watching.errors]
+    if kind == "attach":
+        assert answers == ["unknown_message", "not_allowed"]
+    else:
+        assert answers == ["not_allowed"] * (1 if kind in HARMLESS else 2)
+    assert state_of(site, page) == before
+    assert not await SavedSnapshot.objects.aexists()
     await page.click(page.widget("Add"))
     await page.settled()
     assert page.texts() == ["n=1 user=alice"]
+    await watching.until(lambda: watching.texts() == ["n=1 user=alice"])
     assert site.session(page).runs == runs + 1
 
 
-async def test_a_click_of_who_watches_is_refused(site: Site, page: Viewer, watcher: User):
+async def test_who_watches_is_told_why_the_page_runs_and_its_user_is_not(site: Site, page: Viewer, watcher: User):
     watching = await watch(await site.browser(watcher), page.session_id)
-    await watching.click(watching.widget("Add"))
-    await watching.until(lambda: watching.errors)
-    assert watching.errors[0].code == "not_allowed"
-    assert watching.texts() == ["n=0 user=alice"]
+    await page.click(page.widget("Add"))
+    await watching.until(lambda: watching.why == "widget: Add")
+    await page.settled()
+    assert page.why == ""
 
 
 async def test_people_are_told_that_staff_watch(site: Site, page: Viewer, watcher: User):

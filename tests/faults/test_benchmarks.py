@@ -118,3 +118,16 @@ def test_it_measures_a_rerun_of_everybody() -> None:
     assert (answer["sessions"], answer["rounds"]) == (6, 2)
     assert answer["seconds"] > 0
     assert answer["ratio"] > 0
+
+
+def test_it_measures_what_watching_costs() -> None:
+    command = [sys.executable, "-m", "benchmarks", "observing", "--rounds", "2", "--seconds", "0.2", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(result["script"], result["pause_ms"]) for result in results] == [
+        ("counter", 20), ("counter", 0), ("markdowns", 20), ("markdowns", 0),
+    ]  # fmt: skip
+    for result in results:
+        assert result["runs"] > 4
+        assert result["ratio"] == pytest.approx(1, abs=0.9)

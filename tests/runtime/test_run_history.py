@@ -5,6 +5,7 @@ Runs on: pytest, no database. Invariant: bounded whatever a script does; nothing
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import threading
@@ -20,7 +21,7 @@ from scriptapps.runtime.run_history import (
     RunEntry,
     RunMeasures,
 )
-from scriptapps.runtime.script_output import ScriptOutput, install_script_output
+from scriptapps.runtime.script_output import ScriptOutput, install_script_log, install_script_output
 
 
 def entries(stage) -> list[RunEntry]:
@@ -106,6 +107,49 @@ def test_what_others_print_is_not_kept(stage, capsys):
     sys.stdout.write("by the test\n")
     assert entries(page)[0].output == "from inside\n"
     assert capsys.readouterr().out.splitlines() == ["from outside", "from inside", "by the test"]
+
+
+def test_what_a_script_logs_is_kept_at_the_levels_of_the_site(stage, caplog):
+    caplog.set_level("INFO", logger="shop")
+    logging.getLogger("shop").warning("outside a run")
+    page = stage("""
+        import logging, threading
+        log = logging.getLogger("shop")
+        log.debug("not switched on")
+        log.info("%s orders", 3)
+        print("between")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            log.exception("no share")
+        quiet = logging.getLogger("quiet")
+        quiet.propagate = False
+        quiet.addHandler(logging.NullHandler())
+        quiet.warning("%d is no number", "x")
+        unbound = threading.Thread(target=lambda: log.info("from outside"))
+        unbound.start()
+        unbound.join()
+        logging.getLogger("scriptapps.runs").error("ours")
+    """)
+    page.run()
+    assert entries(page)[0].output.splitlines() == [
+        "INFO shop: 3 orders",
+        "between",
+        "ERROR shop: no share (ZeroDivisionError: division by zero)",
+        "WARNING quiet: (its text cannot be made: TypeError)",
+    ]
+    assert "3 orders" in caplog.messages
+
+
+def test_the_log_is_noted_once(monkeypatch):
+    factory = logging.getLogRecordFactory()
+    try:
+        install_script_log()
+        noting = logging.getLogRecordFactory()
+        install_script_log()
+        assert logging.getLogRecordFactory() is noting
+    finally:
+        logging.setLogRecordFactory(factory)
 
 
 def test_the_output_is_in_place_once_and_is_the_stream_otherwise(monkeypatch, capsys):

@@ -39,7 +39,7 @@ export class LivePage implements PageState {
   readonly endMessage = signal("");
   readonly running = signal(false);
   readonly observers = signal(0);
-  /** Why the last run happened; known under DEBUG only. */
+  /** Why the last run happened and what it cost; known to staff who watch, and under DEBUG. */
   readonly why = signal("");
   readonly config = signal<PageConfig | undefined>(undefined);
   readonly welcome = signal<Welcome | undefined>(undefined);
@@ -67,6 +67,7 @@ export class LivePage implements PageState {
   #resyncing = false;
   #awaitsRun = false;
   #toastIds = 0;
+  #deltas = 0;
 
   constructor(readonly settings: PageSettings) {
     this.frozen = settings.frozenUrl !== "";
@@ -258,6 +259,7 @@ export class LivePage implements PageState {
   }
 
   #takeDeltas({ deltas }: ServerMessage): void {
+    this.#deltas += deltas.length;
     try {
       this.tree.applyDeltas(deltas);
     } catch (error) {
@@ -275,19 +277,19 @@ export class LivePage implements PageState {
 
   #runStarted({ trigger, detail }: RunStarted): void {
     this.running.value = true;
+    this.#deltas = 0;
     this.why.value = detail ? `${trigger}: ${detail}` : trigger;
   }
 
-  #runFinished({ outcome, message }: RunFinished): void {
+  #runFinished({ outcome, message, durationMs }: RunFinished): void {
     this.running.value = false;
+    this.why.value &&= `${this.why.value} · ${durationMs | 0} ms · ${this.#deltas} deltas`;
     if (this.#awaitsRun) {
       this.#resyncing = false;
       this.#resync();
     }
-    if (outcome === Outcome.STOPPED) this.notify(message || t("outcome_stopped"));
-    else if (outcome === Outcome.DEADLINE) this.notify(message || t("outcome_deadline"), true);
-    else if (outcome === Outcome.ABANDONED) this.notify(message || t("outcome_abandoned"), true);
-    else if (outcome === Outcome.REFUSED) this.notify(message || t("outcome_refused"), true);
+    const bad = [Outcome.DEADLINE, Outcome.ABANDONED, Outcome.REFUSED].includes(outcome);
+    if (bad || outcome === Outcome.STOPPED) this.notify(message, bad);
   }
 
   #serverError({ code, message, reference, seq }: ServerError): void {
