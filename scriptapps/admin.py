@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps.admin_api import ApiTokenAdmin, AuditRecordAdmin
+from scriptapps.admin_app_pages import AppPages
 from scriptapps.admin_app_switch import AppSwitch
 from scriptapps.admin_nodes import ServerProcessAdmin
 from scriptapps.admin_runs import ErrorGroupAdmin, RunRecordAdmin
@@ -52,14 +53,15 @@ def page_link(obj: ScriptApp | SavedSnapshot) -> str:
 
 
 @admin.register(ScriptApp)
-class ScriptAppAdmin(AppSwitch, admin.ModelAdmin):
+class ScriptAppAdmin(AppSwitch, AppPages, admin.ModelAdmin):
     """Rows appear by themselves, one for each script file; they cannot be added, nor deleted while the file exists."""
 
     form = ScriptAppForm
-    list_display = ("slug", "shown_title", "enabled", "who", "shown_category", "live_sessions", "open_page")
-    list_filter = ("enabled", "access", "category")
+    list_display = ("slug", "shown_title", "enabled", "who", "live_sessions", "open_page")
+    list_filter = ("enabled", "access")
     actions = ("disable", "enable")
     change_form_template = "scriptapps/admin/script_app.html"
+    change_list_template = "scriptapps/admin/script_apps.html"
     search_fields = ("slug", "title", "source_path")
     readonly_fields = ("slug", "enabled", "source_path", "who", "live_sessions", "open_page", "created", "updated")
     filter_horizontal = ("groups",)
@@ -75,8 +77,8 @@ class ScriptAppAdmin(AppSwitch, admin.ModelAdmin):
         css = {"all": (CSS, APPS_CSS)}
 
     def get_urls(self) -> list[Any]:
-        """With the addresses of the switch."""
-        return [*self.switch_urls(), *super().get_urls()]
+        """With the addresses of the switch and of the pages beside the fields."""
+        return [*self.switch_urls(), *self.page_urls(), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -112,12 +114,6 @@ class ScriptAppAdmin(AppSwitch, admin.ModelAdmin):
         """The title that visitors see."""
         source = registry.find(obj.slug)
         return registry.effective(source, obj).title if source else obj.title
-
-    @admin.display(description=_("category"))
-    def shown_category(self, obj: ScriptApp) -> str:
-        """The part of the index that has it."""
-        source = registry.find(obj.slug)
-        return (registry.effective(source, obj).category if source else obj.category) or "–"
 
     @admin.display(description=_("rule in force"))
     def who(self, obj: ScriptApp) -> str:

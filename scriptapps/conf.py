@@ -173,6 +173,8 @@ OPTIONS: dict[str, Option] = {
     "API_BODY_BYTES": _count(262_144, 1_024, 1_073_741_824),
     "API_WAIT_SECONDS": _number(30, 0, 300),
     "AUDIT_DAYS": _number(365, 1, 36_500),
+    "USAGE_DAYS": _number(90, 1, 36_500),
+    "SCRIPT_VERSIONS_KEPT": _count(50, 1, 100_000),
     "METRICS_ACCESS": Option("staff", (str,), check=_check_metrics_word),
     "METRICS_TOKEN": Option(None, (str, type(None))),
     "TRACING": _switch(None),
@@ -234,6 +236,8 @@ class ScriptAppsSettings:
     API_BODY_BYTES: int
     API_WAIT_SECONDS: float
     AUDIT_DAYS: float
+    USAGE_DAYS: float
+    SCRIPT_VERSIONS_KEPT: int
     METRICS_ACCESS: str
     METRICS_TOKEN: str | None
     TRACING: bool | None

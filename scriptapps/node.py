@@ -36,6 +36,7 @@ from scriptapps.registry import registry
 from scriptapps.run_counts import RunCounts
 from scriptapps.run_records import RunRecords
 from scriptapps.run_signals import RunSignals
+from scriptapps.run_usage import RunUsage
 from scriptapps.runtime.engine import ThreadEngine
 from scriptapps.runtime.lifecycle import LifecycleState
 from scriptapps.runtime.live_session import LiveSession
@@ -74,6 +75,7 @@ class ServerNode:
         self.tables = TableEvents(self)
         self.counts = RunCounts()
         self.memory_limits = MemoryLimits()
+        self.usage = RunUsage(self.name)
         self.run_signals = RunSignals()
         self.spans = NodeSpans() if tracing.is_on() else None
         self.run_records = RunRecords(self.name, self._on_executor)
@@ -154,6 +156,7 @@ class ServerNode:
         if self.spans is not None:
             self.spans.run_ended(run, milliseconds)
         self.counts.ended(run, milliseconds)
+        self.usage.ended(run, milliseconds)
         self.run_signals.ended(run, milliseconds)
         self.run_records.ended(run, milliseconds)
 
@@ -286,6 +289,7 @@ class ServerNode:
         self.run_signals.stop()
         if self.spans is not None:
             self.spans.stop()
+        self._on_executor("The last counts of usage were not written", self.usage.write)
         self.rows.stop()
         self.database.shutdown(wait=True, cancel_futures=True)
         with self._lock:

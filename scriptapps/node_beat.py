@@ -104,6 +104,7 @@ class NodeBeat:
         self.node.tables.beat()
         self.bus.renew()
         self._sweep_when_due()
+        self.node.usage.write_when_due(self.node._on_executor)
         self.record.write()
         self.record.collect()
 

@@ -172,11 +172,11 @@ class SessionOpening:
         self, session_id: str, visitor: Visitor, source: ScriptSource, effective: EffectiveApp, scope: Scope
     ) -> LiveSession:
         on_save = scriptapps_settings.RUN_ON_SAVE
-        slug = source.slug
+        slug, usage = source.slug, self.node.usage
         session = LiveSession(
             session_id,
             slug,
-            lambda: registry.compile(slug),
+            lambda: usage.loaded(slug, registry.compile(slug)),
             visitor,
             self.node.options,
             self.node.engine,

@@ -166,6 +166,9 @@ def decide_batch(pairs: Iterable[tuple[Any, str]]) -> dict[tuple[Any, str], Deci
     slugs = {slug for _, slug in wanted}
     rows = _rows(slugs)
     sources = {source.slug: source for source in registry.all() if source.slug in slugs}
+    for slug in slugs - sources.keys():
+        if source := registry.find(slug):
+            sources[slug] = source
     effective = {slug: registry.effective(source, rows.get(slug)) for slug, source in sources.items()}
     decisions: dict[tuple[Any, str], Decision] = {}
     for pk, slug in wanted:

@@ -28,6 +28,8 @@ from scriptapps.scope import Scope
 from scriptapps.script_header import HEADER_BYTES, ScriptHeader, parse_header
 
 logger = logging.getLogger("scriptapps.registry")
+BUILTIN = Path(__file__).resolve().parent / "builtin_scripts"
+"""Script apps of this package itself: found by slug, in no list."""
 SLUG = re.compile(SLUG_PATTERN)
 # What tells one version of a file from the next without reading it.
 Stamp = tuple[int, int, int]
@@ -126,6 +128,9 @@ class ScriptRegistry:
             for name, path in listed(root):
                 if name == slug:
                     return self._source(name, path, root)
+        for name, path in listed(BUILTIN):
+            if name == slug:
+                return self._source(name, path, BUILTIN)
         return None
 
     def all(self) -> list[ScriptSource]:

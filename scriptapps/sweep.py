@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from scriptapps import signals
@@ -22,6 +22,8 @@ from scriptapps.models import (
     ErrorGroup,
     RunRecord,
     ScriptSession,
+    ScriptUsage,
+    ScriptVersion,
     ServerProcess,
     SessionRequest,
 )
@@ -43,7 +45,7 @@ class SweepReport:
     uploaded; ``bytes`` is what the stored values came to, ``file_bytes`` what the files did. ``audit`` are records of
     the audit after their time, ``answers`` stored answers of the HTTP API.
     ``requests`` are rows of what was asked from outside, long finished,
-    ``run_records`` kept runs and errors of long ago."""
+    ``run_records`` kept runs and errors of long ago, ``usage`` hours of script apps, ``versions`` of scripts."""
 
     closed: int = 0
     asked: int = 0
@@ -57,6 +59,8 @@ class SweepReport:
     file_bytes: int = 0
     requests: int = 0
     run_records: int = 0
+    usage: int = 0
+    versions: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -78,6 +82,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.files, report.file_bytes = len(sizes), sum(sizes.values())
         report.requests = _old_requests(now).count()
         report.run_records = _old_records(now).count()
+        report.usage, report.versions = _old_usage(now).count(), len(_surplus_versions())
         return report
     # Its process ends sockets and runs; the row is closed by then, and emptied at the next sweep.
     report.asked = int(_owned_idle(now).close(trigger="sweep", detail=REASON))
@@ -108,6 +113,7 @@ def sweep(*, dry_run: bool = False, limit: int | None = None) -> SweepReport:
         report.run_records += RunRecord.objects.filter(pk__in=ids).delete()[0]
     for ids in _chunks(_old_errors(now), limit):
         _old_errors(now).filter(pk__in=ids).delete()
+    _sweep_usage(report, now, limit)
     return report
 
 
@@ -197,3 +203,24 @@ def _old_records(now: Any) -> Any:
 def _old_errors(now: Any) -> Any:
     border = now - timedelta(seconds=scriptapps_settings.RUN_RECORDS_SECONDS)
     return ErrorGroup.objects.filter(last_seen__lt=border, records=None)
+
+
+def _sweep_usage(report: SweepReport, now: Any, limit: int | None) -> None:
+    for ids in _chunks(_old_usage(now), limit):
+        report.usage += ScriptUsage.objects.filter(pk__in=ids).delete()[0]
+    report.versions = ScriptVersion.objects.filter(pk__in=_surplus_versions()[:CHUNK]).delete()[0]
+
+
+def _old_usage(now: Any) -> Any:
+    return ScriptUsage.objects.filter(hour__lt=now - timedelta(days=scriptapps_settings.USAGE_DAYS))
+
+
+def _surplus_versions() -> list[int]:
+    """Of each script app all versions but those that ran last."""
+    kept = scriptapps_settings.SCRIPT_VERSIONS_KEPT
+    crowded = ScriptVersion.objects.order_by().values("script_app").annotate(many=Count("pk")).filter(many__gt=kept)
+    found: list[int] = []
+    for script_app in crowded.values_list("script_app", flat=True):
+        versions = ScriptVersion.objects.filter(script_app=script_app).order_by("-last_seen", "-pk")
+        found += versions.values_list("pk", flat=True)[kept:]
+    return found

@@ -12,6 +12,8 @@ from scriptapps.models.run_record import RunRecord
 from scriptapps.models.saved_snapshot import SavedSnapshot
 from scriptapps.models.script_app import SLUG_PATTERN, ScriptApp
 from scriptapps.models.script_session import ScriptSession, ScriptSessionQuerySet
+from scriptapps.models.script_usage import ScriptUsage
+from scriptapps.models.script_version import ScriptVersion
 from scriptapps.models.server_process import ServerProcess, ServerProcessQuerySet
 from scriptapps.models.session_file import SessionFile
 from scriptapps.models.session_request import SessionRequest, SessionRequestQuerySet
@@ -33,6 +35,8 @@ __all__ = [
     "ScriptApp",
     "ScriptSession",
     "ScriptSessionQuerySet",
+    "ScriptUsage",
+    "ScriptVersion",
     "ServerProcess",
     "ServerProcessQuerySet",
     "SessionFile",
