@@ -12,7 +12,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -93,15 +92,11 @@ class Inspecting(Observing):
         if not form.is_valid():
             return self._page(request, session, form)
         where, key = form.cleaned_data["where"], form.cleaned_data["key"]
-        user_pk: Any = request.user.pk
         try:
             with transaction.atomic():
                 asked = session.rerun(**{where: {key: form.cleaned_data["value"]}}, by=request.user, trigger=VIA)
                 audit.record(
                     "patch", by=request.user, via=VIA, session=session, outcome="asked", detail=f"assigns {key}"
-                )
-                LogEntry.objects.log_actions(
-                    user_pk, [session], CHANGE, gettext("Asked to set a value."), single_object=True
                 )
         except SteeringError as refused:
             form.add_error("value", str(refused))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -76,10 +75,8 @@ class Observing(Base):
         attributes = shell.observing_attributes(request, session, title)
         site = self.admin_site.name
         attributes["status-url"] = reverse(f"{site}:scriptapps_scriptsession_status", args=[session.pk])
-        user_pk: Any = request.user.pk
         with transaction.atomic():
             audit.record("observe", by=request.user, via=VIA, session=session)
-            LogEntry.objects.log_actions(user_pk, [session], CHANGE, _("Watched its page."), single_object=True)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Watching %(title)s") % {"title": title},
@@ -112,10 +109,8 @@ class Observing(Base):
         if not self.may_copy(request, session):
             raise PermissionDenied
         slug = session.script_app.slug
-        user_pk: Any = request.user.pk
         with transaction.atomic():
             audit.record("copy", by=request.user, via=VIA, session=session)
-            LogEntry.objects.log_actions(user_pk, [session], CHANGE, _("Opened a copy of it."), single_object=True)
         request.session[shell.COPY_KEY] = {slug: str(session.pk)}
         return HttpResponseRedirect(session.script_app.get_absolute_url())
 

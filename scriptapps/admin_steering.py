@@ -6,13 +6,12 @@ the log's entries and the audit record are one transaction.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -21,7 +20,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from scriptapps import audit
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
-from scriptapps.permissions import may_act
+from scriptapps.permissions import Actor
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -30,20 +29,11 @@ if TYPE_CHECKING:
 else:
     Base = object
 
-# What the log says about one session, and the message about several.
+# The message about sessions that were asked.
 STEERING = {
-    "rerun": (
-        _("Asked to rerun."),
-        ngettext_lazy("%d session was asked to rerun.", "%d sessions were asked to rerun."),
-    ),
-    "stop": (
-        _("Asked to stop its run."),
-        ngettext_lazy("%d session was asked to stop its run.", "%d sessions were asked to stop their runs."),
-    ),
-    "close": (
-        _("Asked to close."),
-        ngettext_lazy("%d session was asked to close.", "%d sessions were asked to close."),
-    ),
+    "rerun": ngettext_lazy("%d session was asked to rerun.", "%d sessions were asked to rerun."),
+    "stop": ngettext_lazy("%d session was asked to stop its run.", "%d sessions were asked to stop their runs."),
+    "close": ngettext_lazy("%d session was asked to close.", "%d sessions were asked to close."),
 }
 # Title of the question, and what the act does.
 QUESTIONS = {
@@ -51,7 +41,33 @@ QUESTIONS = {
     "stop": (_("Stop runs"), _("Runs that are going on end where they are. Pages stay as they are.")),
     "close": (_("Close sessions"), _("The sessions end for good. Their pages say so and offer to start again.")),
 }
-APPS_NAMED = 10
+NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whom an act on these sessions concerns: ``users``, and browsers of ``visitors`` who are not signed in.
+
+    ``nodes`` are the server processes that hold them, ``looked_at`` how many sessions somebody looks at.
+    """
+
+    sessions: int
+    users: int
+    visitors: int
+    nodes: tuple[str, ...]
+    looked_at: int
+
+    @property
+    def people(self) -> int:
+        """One with three tabs, or with pages of three script apps, is one."""
+        return self.users + self.visitors
+
+    def __str__(self) -> str:
+        # For records, which are in one language.
+        return (
+            f"{self.sessions} sessions of {self.people} people "
+            f"({self.users} users, {self.visitors} not signed in) on {len(self.nodes)} server processes"
+        )
 
 
 class Steering(Base):
@@ -59,15 +75,15 @@ class Steering(Base):
 
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         """Whether this person may rerun sessions."""
-        return may_act(request.user, "rerun")
+        return Actor(request.user).may("rerun")
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         """Whether this person may stop runs."""
-        return may_act(request.user, "stop")
+        return Actor(request.user).may("stop")
 
     def has_close_permission(self, request: HttpRequest) -> bool:
         """Whether this person may close sessions."""
-        return may_act(request.user, "close")
+        return Actor(request.user).may("close")
 
     @admin.action(permissions=["rerun"], description=_("Rerun selected sessions"))
     def rerun(self, request: HttpRequest, queryset: ScriptSessionQuerySet) -> HttpResponse | None:
@@ -88,8 +104,7 @@ class Steering(Base):
         if request.POST.get("confirmed"):
             self.steer(request, queryset, kind)
             return None
-        chosen = list(queryset.select_related("script_app"))
-        able = [session for session in chosen if session.may_be_asked_to(kind)]
+        chosen, able = _able(request, queryset, kind)
         title, effect = QUESTIONS[kind]
         # More than a form may have fields: then the list's filter says once more which ones.
         across = request.POST.get("select_across") == "1"
@@ -101,39 +116,39 @@ class Steering(Base):
             "kind": kind,
             "opts": self.opts,
             "media": self.media,
-            "sessions": able,
-            "silent": len(chosen) - len(able),
-            "script_apps": titles[:APPS_NAMED],
-            "more_script_apps": max(len(titles) - APPS_NAMED, 0),
+            "concerned": concerned(able),
+            "silent": _chosen_in_form(request, chosen) - len(able),
+            "script_apps": titles[:NAMED],
+            "more_script_apps": max(len(titles) - NAMED, 0),
             # Back to the list as it was filtered: the act finds the chosen ones only there.
             "query": request.GET.urlencode(),
             "across": across,
             "named": able[:1] if across else able,
-            **concerned(ScriptSession.objects.filter(pk__in=[session.pk for session in able])),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "scriptapps/admin/steer.html", context)
 
     def steer(self, request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str) -> None:
         """Ask those among these sessions that can do it, log each, and say how many there were."""
-        log_text, message = STEERING[kind]
-        user_pk: Any = request.user.pk
         with transaction.atomic():
-            chosen = list(queryset.select_related("script_app"))
-            able = [session for session in chosen if session.may_be_asked_to(kind)]
-            chosen_now = ScriptSession.objects.filter(pk__in=[session.pk for session in able])
-            whom = concerned(chosen_now)
-            asked = int(getattr(chosen_now, kind)(by=request.user, trigger="admin"))
-            if able:
-                LogEntry.objects.log_actions(user_pk, able, CHANGE, str(log_text))
-                alone = able[0] if len(able) == 1 else None
-                detail = f"{whom['many']} sessions of {whom['people']} people"
+            chosen, able = _able(request, queryset, kind)
+            ids = [session.pk for session in able]
+            report = getattr(ScriptSession.objects.filter(pk__in=ids), kind)(by=request.user, trigger="admin")
+            asked = int(report)
+            if chosen:
                 audit.record(
-                    kind, by=request.user, via="admin", session=alone, count=asked, outcome="asked", detail=detail
+                    kind,
+                    by=request.user,
+                    via="admin",
+                    session=able[0] if len(able) == 1 else None,
+                    sessions=ids,
+                    count=asked,
+                    outcome="asked" if asked else "nobody",
+                    detail=str(concerned(able)),
                 )
         if asked:
-            self.message_user(request, message % asked, messages.SUCCESS)
-        if silent := len(chosen) - asked:
+            self.message_user(request, STEERING[kind] % asked, messages.SUCCESS)
+        if silent := _chosen_in_form(request, chosen) - asked:
             text = ngettext("%d session is not live any more.", "%d sessions are not live any more.", silent)
             self.message_user(request, text % silent, messages.WARNING)
 
@@ -146,7 +161,7 @@ class Steering(Base):
         """One button of the detail page: POST only, back to where it was pressed."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if kind not in STEERING or not self.has_view_permission(request) or not may_act(request.user, kind):
+        if kind not in STEERING or not self.has_view_permission(request) or not Actor(request.user).may(kind):
             raise PermissionDenied
         self.steer(request, ScriptSession.objects.filter(pk=session_id), kind)
         site = self.admin_site.name
@@ -154,16 +169,33 @@ class Steering(Base):
 
     def steering_of(self, request: HttpRequest, session: ScriptSession | None) -> list[str]:
         """The buttons that this person may press."""
-        return [kind for kind in STEERING if session and session.may_be_asked_to(kind) and may_act(request.user, kind)]
+        actor = Actor(request.user)
+        return [kind for kind in STEERING if session and session.may_be_asked_to(kind) and actor.may(kind)]
 
 
-def concerned(sessions: ScriptSessionQuerySet) -> dict[str, int]:
-    """How many these sessions are, and of how many people: users, and browsers of anonymous visitors."""
-    numbers = sessions.order_by().aggregate(
-        many=Count("pk"),
-        users=Count("user", distinct=True),
-        visitors=Count("binding", distinct=True, filter=Q(user=None)),
-        viewers=Count("pk", filter=Q(viewers__gt=0)),
+def _able(
+    request: HttpRequest, queryset: ScriptSessionQuerySet, kind: str
+) -> tuple[list[ScriptSession], list[ScriptSession]]:
+    """Those of these sessions that this person may act on, and among them those that can do it now."""
+    visible = Actor(request.user).visible(queryset)
+    # What stands in the other columns can be large, and nobody is shown it.
+    chosen = list(visible.select_related("script_app").defer("seqs", "not_durable", "listens_to"))
+    return chosen, [session for session in chosen if session.may_be_asked_to(kind)]
+
+
+def _chosen_in_form(request: HttpRequest, found: list[ScriptSession]) -> int:
+    """How many were chosen, also those that do not fit the list's filter any more."""
+    if request.POST.get("select_across") == "1":
+        return len(found)
+    return max(len(set(request.POST.getlist("_selected_action"))), len(found))
+
+
+def concerned(sessions: list[ScriptSession]) -> Concerned:
+    """Whom these sessions are of, and where they are."""
+    return Concerned(
+        sessions=len(sessions),
+        users=len({session.user_id for session in sessions if session.user_id is not None}),
+        visitors=len({session.binding for session in sessions if session.user_id is None}),
+        nodes=tuple(sorted({session.node for session in sessions if session.node})),
+        looked_at=sum(session.viewers > 0 for session in sessions),
     )
-    people = numbers["users"] + numbers["visitors"]
-    return {"many": numbers["many"], "people": people, "seen": numbers["viewers"]}

@@ -89,6 +89,29 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
+class ShellActor:
+    """Whoever runs commands of the site: may do everything, since they could as well write to its database.
+
+    ``account`` names them in records: the account of the machine, not a user of the site.
+    """
+
+    account: str
+    user: None = None
+    token_name: str = ""
+
+    def may(self, act: str) -> bool:
+        """Yes. Raises KeyError for an act that is not in ACT_PERMISSIONS."""
+        return bool(ACT_PERMISSIONS[act])
+
+    def visible(self, sessions: ScriptSessionQuerySet) -> ScriptSessionQuerySet:
+        """All of them."""
+        return sessions
+
+    def __str__(self) -> str:
+        return self.account
+
+
+@dataclass(frozen=True, slots=True)
 class Openable:
     """A script app that the asking person may open."""
 

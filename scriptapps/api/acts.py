@@ -105,6 +105,7 @@ def _record(call: Call, act: str, selection: dict[str, Any], report: SteeringRep
     call.record(
         act,
         session=alone,
+        sessions=sorted(reached),
         script_app=selection.get("script_app", ""),
         count=report.asked,
         outcome="asked" if report.asked else "nobody",

@@ -20,7 +20,7 @@ from scriptapps.api.problems import Problem
 from scriptapps.api.selection import LIVENESS, in_words, select
 from scriptapps.api.values import value_from_json
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
-from scriptapps.permissions import Actor
+from scriptapps.permissions import Actor, ShellActor
 
 NOT_ALLOWED, NOBODY, ENDED_BADLY, STILL_WAITING = 1, 3, 4, 5
 """Exit codes; 2 is that of a command line that cannot be read."""
@@ -47,15 +47,15 @@ def add_person(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def selected(options: dict[str, Any], *, acts: bool) -> tuple[ScriptSessionQuerySet, str]:
-    """The sessions, and the selection in words. Raises CommandError."""
+def selected(found: Actor | ShellActor, options: dict[str, Any], *, acts: bool) -> tuple[ScriptSessionQuerySet, str]:
+    """The sessions that this actor means and may act on, and the selection in words. Raises CommandError."""
     given = {name: options[name] for name in FILTERS if options.get(name)}
     if acts and not given and not options["all"]:
         raise CommandError("Say which sessions (--script-app, --user, --id, --liveness, --node), or --all.")
     wanted = {("ids" if name == "id" else name): value for name, value in given.items()}
     if "ids" in wanted:
         wanted["ids"] = [whole_id(text) for text in wanted["ids"]]
-    sessions = select(ScriptSession.objects.all(), wanted)
+    sessions = select(found.visible(ScriptSession.objects.all()), wanted)
     if "node" in wanted:
         sessions = sessions.filter(node=wanted["node"])
     return sessions, in_words(wanted) or "all"
@@ -72,25 +72,26 @@ def whole_id(text: str) -> Any:
     return found[0]
 
 
-def actor(name: str | None, acts: Iterable[str]) -> Actor | None:
-    """Who acts, None for whoever may use the command line. Raises CommandError for what they may not do."""
-    if name is None:
-        return None
-    users = get_user_model()._default_manager
-    try:
-        found = Actor(users.get_by_natural_key(name))
-    except (ObjectDoesNotExist, AttributeError):
-        raise CommandError(f"There is no user {name!r}.") from None
+def actor(name: str | None, acts: Iterable[str]) -> Actor | ShellActor:
+    """Who acts: this user, or without a name whoever may use the command line.
+
+    Raises CommandError for what they may not do.
+    """
+    found = ShellActor(_account()) if name is None else Actor(_user(name))
     for act in acts:
         if not found.may(act):
             raise CommandError(f"{name} may not do this ({act}) to sessions of others.", returncode=NOT_ALLOWED)
     return found
 
 
-def who_asks(found: Actor | None) -> str:
-    """For the record: the user, else the account of the machine."""
-    if found is not None:
-        return str(found)
+def _user(name: str) -> Any:
+    try:
+        return get_user_model()._default_manager.get_by_natural_key(name)
+    except (ObjectDoesNotExist, AttributeError):
+        raise CommandError(f"There is no user {name!r}.") from None
+
+
+def _account() -> str:
     try:
         account = getpass.getuser()
     except (KeyError, OSError):

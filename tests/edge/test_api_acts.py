@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.db import connections
@@ -164,12 +165,26 @@ async def test_what_a_session_holds_is_shown_and_the_look_is_on_record(site: Sit
         ("patch", "operator", "API", "page", 1, "asked"),
         ("view values", "operator", "API", "page", 1, "done"),
     ]
+    token = await ApiToken.objects.aget()
+    way = f"[API, {token.name} ({token.prefix})]"
+    assert await sync_to_async(log_of)(viewer.session_id) == [
+        ("operator", f"Asked to rerun. {way}"),
+        ("operator", f"Looked at what it holds. {way}"),
+        ("operator", f"Asked to set a value. {way}"),
+        ("operator", f"Looked at what it holds. {way}"),
+    ]
     rows = [str(row) async for row in AuditRecord.objects.order_by("pk").values()]
     assert "canary" not in "".join(rows)
     assert "assigns region, since" in rows[0]
     status, listed = await api("GET", "sessions?user=alice")
     assert "canary" not in json.dumps(listed)
     assert [row["id"] for row in listed["sessions"]] == [viewer.session_id]
+
+
+def log_of(session_id: str) -> list[tuple[str, str]]:
+    """What the admin's history of a session says."""
+    entries = LogEntry.objects.filter(object_id=session_id).order_by("pk")
+    return [(entry.user.get_username(), entry.get_change_message()) for entry in entries]
 
 
 async def test_waiting_works_on_a_site_whose_requests_are_transactions(viewer: Viewer, api, monkeypatch):

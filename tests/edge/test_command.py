@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -108,6 +109,8 @@ async def test_rerun_with_values_and_state(site: Site, browser: Browser, staff: 
     record = await AuditRecord.objects.aget()
     assert (record.act, record.count, record.actor_name) == ("rerun", 1, "")
     assert record.detail.startswith("user=alice; assigns order, region; by ")
+    # The admin's log is of users of the site, and nobody said --as.
+    assert not await LogEntry.objects.aexists()
 
 
 async def test_all_is_said_or_somebody_is_named(site: Site, browser: Browser, staff: User):
@@ -185,6 +188,8 @@ def test_acting_as_somebody_gives_their_rights_and_no_more(parked: ScriptSession
     assert printed(*words).splitlines() == ["1 session was asked.", "  1 when it is seen next"]
     record = AuditRecord.objects.get()
     assert (record.actor_name, record.act, record.detail) == (staff.username, "rerun", f"id {parked.pk}")
+    [entry] = LogEntry.objects.filter(user=staff, object_id=str(parked.pk))
+    assert entry.get_change_message() == "Asked to rerun. [command]"
     assert "no user" in str(refusal("sessions", "--as", "nobody"))
 
 

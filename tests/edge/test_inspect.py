@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -54,29 +55,54 @@ def test_an_act_on_many_says_first_how_many_people_it_concerns(root, superuser, 
     row = ScriptApp.objects.create(slug="orders", title="Orders")
     people = [User.objects.create_user(f"u{number}") for number in range(2)]
     sessions = [ScriptSession.objects.create(script_app=row, user=person, node="w", viewers=1) for person in people * 2]
-    sessions.append(ScriptSession.objects.create(script_app=row, node="w", binding="b"))
-    content = " ".join(ask(root, kind, sessions).content.decode().split())
-    assert "It concerns 5 sessions of 3 people; 4 are being looked at." in content
-    assert content.count('name="_selected_action"') == 5
+    sessions += [ScriptSession.objects.create(script_app=row, node="v", binding="b") for _ in range(2)]
+    content = read(ask(root, kind, sessions))
+    assert "Sessions 6 4 are being looked at" in content
+    assert "People 3 2 users, 1 visitor not signed in" in content
+    assert "Server processes 2 v, w" in content
+    assert ask(root, kind, sessions).content.decode().count('name="_selected_action"') == 6
     assert not AuditRecord.objects.exists()
     assert not any(session.requests.exists() for session in sessions)
     ask(root, kind, sessions, confirmed="yes")
     assert all([request.kind for request in session.requests.all()] == [kind] for session in sessions)
     [record] = AuditRecord.objects.all()
-    assert (record.act, record.actor, record.via, record.count) == (kind, superuser, "admin", 5)
-    assert record.detail == "5 sessions of 3 people"
+    assert (record.act, record.actor, record.via, record.count) == (kind, superuser, "admin", 6)
+    assert record.detail == "6 sessions of 3 people (2 users, 1 not signed in) on 2 server processes"
+    assert record.outcome == "asked"
+    assert LogEntry.objects.filter(user=superuser).count() == 6
 
 
 @pytest.mark.django_db
 def test_all_of_a_list_are_meant_without_naming_each(root):
     row = ScriptApp.objects.create(slug="orders")
     sessions = [ScriptSession.objects.create(script_app=row, node="w", binding="b") for _ in range(3)]
-    content = ask(root, "rerun", sessions[:1], select_across="1").content.decode()
-    assert "It concerns 3 sessions" in content
+    response = ask(root, "rerun", sessions[:1], select_across="1")
+    assert "Sessions 3 0 are being looked at People 1" in read(response)
+    content = response.content.decode()
     assert 'name="select_across" value="1"' in content
     assert content.count('name="_selected_action"') == 1
     ask(root, "rerun", sessions[:1], select_across="1", confirmed="yes")
     assert all(session.requests.count() == 1 for session in sessions)
+
+
+@pytest.mark.django_db
+def test_who_left_the_list_between_choice_and_act_is_said(root):
+    row = ScriptApp.objects.create(slug="orders")
+    sessions = [ScriptSession.objects.create(script_app=row, node="w", binding="b") for _ in range(3)]
+    ScriptSession.objects.filter(pk=sessions[0].pk).update(state="closed")
+    assert "1 selected session is left out" in read(ask(root, "rerun", sessions))
+    ScriptSession.objects.filter(pk=sessions[1].pk).update(state="closed")
+    text = read(ask(root, "rerun", sessions, confirmed="yes"))
+    assert "1 session was asked to rerun." in text
+    assert "2 sessions are not live any more." in text
+    ScriptSession.objects.update(state="closed")
+    assert "None of the selected sessions can do that" in read(ask(root, "rerun", sessions))
+    assert "3 sessions are not live any more." in read(ask(root, "rerun", sessions, confirmed="yes"))
+
+
+def read(response) -> str:
+    """What a page says, without markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).replace(" , ", ", ").split()).replace(" ,", ",")
 
 
 @dataclass

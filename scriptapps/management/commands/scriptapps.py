@@ -25,12 +25,12 @@ from scriptapps.management.selecting import (
     assigned,
     selected,
     value,
-    who_asks,
     whole_id,
     whole_object,
 )
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet, SteeringReport
 from scriptapps.models.steering import TIMEOUT
+from scriptapps.permissions import Actor, ShellActor
 from scriptapps.run_records import redact_pattern
 from scriptapps.store import get_state_store, write_alias
 
@@ -89,8 +89,7 @@ class Command(BaseCommand):
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def _sessions(self, options: dict[str, Any]) -> None:
-        actor(options["person"], ["view"])
-        sessions, _ = selected(options, acts=False)
+        sessions, _ = selected(actor(options["person"], ["view"]), options, acts=False)
         rows = sessions.select_related("user", "script_app").order_by("-last_seen", "-pk")
         if options["json"]:
             self._print_json([session_as_json(row) for row in rows])
@@ -154,27 +153,28 @@ class Command(BaseCommand):
         )
 
     def _act_on_selected(self, options: dict[str, Any], acts: list[str], ask: Ask, more: str = "") -> None:
-        sessions, words = selected(options, acts=True)
+        sessions, words = selected(actor(options["person"], acts), options, acts=True)
         self._act(options, acts, sessions, words + more, ask)
 
     def _act(
         self, options: dict[str, Any], acts: list[str], sessions: ScriptSessionQuerySet, words: str, ask: Ask
     ) -> None:
         found = actor(options["person"], acts)
-        who = {"by": found.user if found else None, "trigger": VIA, "detail": who_asks(found)}
+        who = {"by": found.user, "trigger": VIA, "detail": str(found)}
         with transaction.atomic(using=write_alias()):
             report = ask(sessions, who)
             outcome = "asked" if report.asked else "nobody"
-            self._record(found, acts[0], count=report.asked, outcome=outcome, detail=words)
+            reached = sorted({*report.requests.values(), *report.outcomes})
+            self._record(found, acts[0], sessions=reached, count=report.asked, outcome=outcome, detail=words)
         if options["wait"]:
             report.wait(options["timeout"])
         self._say(report, options)
 
     @staticmethod
-    def _record(found: Any, act: str, **what: Any) -> None:
+    def _record(found: Actor | ShellActor, act: str, **what: Any) -> None:
         # Who that was on the machine is part of the words: there is no user to name.
-        detail = "; ".join(filter(None, [what.pop("detail", ""), "" if found else f"by {who_asks(None)}"]))
-        audit.record(act, by=found.user if found else None, via=VIA, detail=detail, **what)
+        detail = "; ".join(filter(None, [what.pop("detail", ""), "" if found.user else f"by {found}"]))
+        audit.record(act, by=found.user, via=VIA, detail=detail, **what)
 
     # -- saying ----------------------------------------------------------------------------------------------------
 
