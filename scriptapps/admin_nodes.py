@@ -25,7 +25,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps.admin_sessions import CSS, duration
+from scriptapps.admin_live_list import duration
+from scriptapps.admin_sessions import CSS
 from scriptapps.models import ScriptSession, ServerProcess, ServerProcessQuerySet, live_since
 
 STATE = ServerProcess.State

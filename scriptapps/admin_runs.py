@@ -24,7 +24,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from scriptapps import audit
-from scriptapps.admin_sessions import CSS, duration
+from scriptapps.admin_live_list import duration
+from scriptapps.admin_sessions import CSS
 from scriptapps.models import ErrorGroup, RunRecord, ScriptSession
 from scriptapps.permissions import may_act
 

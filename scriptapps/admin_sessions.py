@@ -7,25 +7,22 @@ names and sizes of stored values are shown, never the values.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scriptapps.admin_durability import StoredState, count_sessions
+from scriptapps.admin_durability import StoredState
 from scriptapps.admin_inspect import Inspecting
+from scriptapps.admin_live_list import LiveList, badge, run_text, user_name
 from scriptapps.admin_steering import Steering
 from scriptapps.models import ScriptSession, ScriptSessionQuerySet
 from scriptapps.permissions import may_act
 
 CSS = "scriptapps_pages/admin.css"
+LIST_SCRIPT = "scriptapps_pages/live_list.js"
 MAX_PENDING = 20
 
 
@@ -70,20 +67,20 @@ class LivenessFilter(admin.SimpleListFilter):
 
 
 @admin.register(ScriptSession)
-class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
+class ScriptSessionAdmin(LiveList, StoredState, Inspecting, Steering, admin.ModelAdmin):
     """The live list. Read only: what one can do to a session is ask it to rerun, stop or close."""
 
     list_display = (
-        "who",
-        "script_app",
-        "liveness_badge",
-        "last_run",
-        "runs",
-        "viewers",
-        "connected",
-        "seen",
-        "node",
+        "who_and_what",
+        "state_and_node",
+        "viewers_and_seen",
+        "runs_and_age",
+        "last_run_and_trigger",
+        "memory",
     )
+    date_hierarchy = "last_seen"
+    # The line above the list counts all there are.
+    show_full_result_count = False
     list_select_related = ("user", "script_app")
     list_filter = (
         LivenessFilter,
@@ -96,7 +93,7 @@ class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
     change_form_template = "scriptapps/admin/session.html"
     change_list_template = "scriptapps/admin/sessions.html"
     fieldsets = (
-        (None, {"fields": ("id", "who", "script_app", "scope", "liveness_badge", "viewers")}),
+        (None, {"fields": ("id", "who", "script_app", "scope", "liveness_badge", "viewers", "memory")}),
         (_("Runs"), {"fields": ("runs", "last_run", "last_error", "pending")}),
         (_("Process"), {"fields": ("node", "state", "beat", "epoch", "lease")}),
         (_("Stored"), {"fields": ("stored", "kept_in_memory", "uploaded")}),
@@ -106,6 +103,7 @@ class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
         "who",
         "liveness_badge",
         "last_run",
+        "memory",
         "last_error_kind",
         "pending",
         "lease",
@@ -116,6 +114,7 @@ class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
 
     class Media:
         css = {"all": (CSS,)}
+        js = (LIST_SCRIPT,)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """The user model's own name field; ids match from their beginning."""
@@ -164,27 +163,20 @@ class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
         }
         return super().change_view(request, object_id, form_url, {**own, **(extra_context or {})})
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, below one line that counts all there are."""
-        return super().changelist_view(request, {"counts": count_sessions(), **(extra_context or {})})
-
     @admin.display(description=_("user"), ordering="user")
     def who(self, obj: ScriptSession) -> str:
         """The user's name; "anonymous" for visitors who are not signed in."""
-        return obj.user.get_username() if obj.user else gettext("anonymous")
+        return user_name(obj)
 
     @admin.display(description=_("state"))
     def liveness_badge(self, obj: ScriptSession) -> str:
         """What is true now, as a coloured word."""
-        liveness = obj.liveness
-        return format_html('<span class="scriptapps-state" data-state="{}">{}</span>', liveness.value, liveness.label)
+        return badge(obj)
 
-    @admin.display(description=_("last run"), ordering="last_run_ms")
+    @admin.display(description=_("last run"))
     def last_run(self, obj: ScriptSession) -> str:
-        """Duration and outcome."""
-        if obj.last_run_ms is None:
-            return "–"
-        return f"{duration(obj.last_run_ms)} · {obj.last_outcome.replace('_', ' ').lower()}".rstrip(" ·")
+        """Duration, outcome and trigger."""
+        return f"{run_text(obj)} ({obj.last_trigger})" if obj.last_trigger else run_text(obj)
 
     @admin.display(description=_("last error"))
     def last_error_kind(self, obj: ScriptSession) -> str:
@@ -192,35 +184,8 @@ class ScriptSessionAdmin(StoredState, Inspecting, Steering, admin.ModelAdmin):
         kind = obj.last_error.partition(":")[0]
         return kind if kind.isidentifier() else "–"
 
-    @admin.display(description=_("connected"), ordering="connected_at")
-    def connected(self, obj: ScriptSession) -> str:
-        """When its viewer came, in the list's short form."""
-        return short_moment(obj.connected_at)
-
-    @admin.display(description=_("last seen"), ordering="last_seen")
-    def seen(self, obj: ScriptSession) -> str:
-        """When something was last heard from its viewer, in the list's short form."""
-        return short_moment(obj.last_seen)
-
     @admin.display(description=_("asked for, not yet done"))
     def pending(self, obj: ScriptSession) -> str:
         """Requests that its process has not answered."""
         waiting = obj.requests.unfinished().order_by("pk")[:MAX_PENDING]
         return ", ".join(f"{request.get_kind_display()} ({request.trigger})" for request in waiting) or "–"
-
-
-def short_moment(moment: datetime | None) -> str:
-    """The time of day for what happened today, otherwise date and time; a dash for None."""
-    if moment is None:
-        return "–"
-    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    today = timezone.localtime().date() if timezone.is_aware(moment) else datetime.now().date()
-    return date_format(local, "H:i:s" if local.date() == today else "SHORT_DATETIME_FORMAT")
-
-
-def duration(milliseconds: float) -> str:
-    """`34 ms`, `2.1 s`, `3 min 5 s`."""
-    if milliseconds < 1_000:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1_000
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -11,14 +11,31 @@ from tests.browser.visitor import eventually
 
 ADDRESS = "/admin/scriptapps/scriptsession/"
 Row = dict[str, str]
+SECOND = {"user": "script app", "state": "node", "viewers": "seen", "runs": "age", "last run": "trigger"}
+"""What the second line of a cell is about."""
 
 
 def read_list(page: Page, search: str = "") -> list[Row]:
     """The rows as dicts of column title and text."""
     page.goto(f"{ADDRESS}?q={search}")
-    main = page.get_by_role("main")
-    titles = [title.strip().lower() for title in main.get_by_role("columnheader").all_inner_texts()]
-    return [dict(zip(titles, row.locator("th, td").all_inner_texts(), strict=True)) for row in rows_of(page)]
+    return shown_rows(page)
+
+
+def shown_rows(page: Page) -> list[Row]:
+    """The rows of the list that is shown, as dicts of column title and text."""
+    # In one step: the list changes while it is read.
+    titles, *lines = page.evaluate(
+        "[...document.querySelectorAll('#result_list tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+    ) or [[]]
+    return [_row([title.strip().lower() for title in titles], line) for line in lines]
+
+
+def _row(titles: list[str], texts: list[str]) -> Row:
+    found: Row = {}
+    for title, text in zip(titles, texts, strict=True):
+        first, _, second = text.strip().partition("\n")
+        found |= {title: first.strip(), SECOND.get(title, ""): second.strip()}
+    return found
 
 
 def list_shows(page: Page, search: str, holds: Callable[[list[Row]], bool], what: str) -> list[Row]:

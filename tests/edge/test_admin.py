@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from scriptapps.admin_sessions import duration, short_moment
+from scriptapps.admin_live_list import duration, short_moment
 from scriptapps.models import SavedSnapshot, ScriptApp, ScriptSession, SessionRequest
 from scriptapps.signals import steering_requested
 
@@ -36,6 +36,8 @@ def session(row, alice) -> ScriptSession:
         runs=3,
         last_run_ms=34.4,
         last_outcome="COMPLETED",
+        last_trigger="widget",
+        memory_bytes=2048,
         connected_at=timezone.now(),
         binding="secret-binding-hash",
     )
@@ -83,8 +85,38 @@ def act(client: Client, kind: str, *sessions: ScriptSession):
 
 def test_the_live_list(root, session, gone):
     [line] = rows(root.get(LIST))
-    assert line.endswith("web-1")
-    assert line.startswith("alice Orders idle 34 ms · completed 3 1")
+    since = short_moment(session.connected_at)
+    assert line.startswith(f"alice Orders idle web-1 1 since {since} 3 in ")
+    assert line.endswith("completed 34 ms · widget 2.0\xa0KB".replace("\xa0", " "))
+
+
+def test_rows_say_when_somebody_was_there_and_how_long_it_lasted(root, row, alice):
+    now = timezone.now()
+    day = timedelta(days=1)
+    session = ScriptSession.objects.create(
+        script_app=row,
+        user=alice,
+        node="web-1",
+        created=now - 3 * day,
+        connected_at=now - 2 * day,
+        last_seen=now - day,
+        memory_bytes=2048,
+    )
+
+    def line(**changed) -> str:
+        ScriptSession.objects.update(**changed)
+        [found] = rows(root.get(LIST, {"liveness": "all"}))
+        return found
+
+    left = short_moment(session.last_seen)
+    assert f"0 seen {left} 0 in 3 d" in line()
+    assert line().endswith("2.0 KB")
+    assert f"– seen {left}" in line(node="")
+    # Only what is live is in memory.
+    assert line().endswith("–")
+    ended = line(node="web-1", state="closed", closed_at=now - 2 * day)
+    assert f"– closed {short_moment(now - 2 * day)} 0 in 1 d" in ended
+    assert ended.endswith("–")
 
 
 def test_anonymous_sessions_are_called_so(root, row):
@@ -238,7 +270,7 @@ def test_others_are_sent_to_the_sign_in(alice, session):
 
 def test_the_detail_page_shows_what_is_known_and_no_secret(root, session):
     content = root.get(f"{LIST}{session.pk}/change/").content.decode()
-    for text in (str(session.pk), "alice", "web-1", "34 ms · completed"):
+    for text in (str(session.pk), "alice", "web-1", "34 ms · completed (widget)", "2.0\xa0KB"):
         assert text in content
     assert "secret-binding-hash" not in content
     assert 'name="_save"' not in content
