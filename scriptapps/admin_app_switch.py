@@ -81,6 +81,7 @@ class AppSwitch(Base):
 
     def _ask(self, request: HttpRequest, queryset: Any) -> HttpResponse:
         able = list(ScriptApp.objects.filter(pk__in=queryset.values("pk"), enabled=True))
+        whom = concerned(_open_sessions(able))
         said = {script_app.closed_message for script_app in able}
         context = {
             **self.admin_site.each_context(request),
@@ -90,7 +91,9 @@ class AppSwitch(Base):
             "script_apps": able,
             "message": said.pop() if len(said) == 1 else "",
             "message_chars": MESSAGE_CHARS,
-            **concerned(_open_sessions(able)),
+            "many": whom.sessions,
+            "people": whom.people,
+            "seen": whom.looked_at,
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "scriptapps/admin/disable.html", context)
@@ -104,13 +107,13 @@ class AppSwitch(Base):
                 script_app.enabled, script_app.closed_message = False, message
                 # Told by its signal once this has committed: open pages close in every process.
                 script_app.save(update_fields=["enabled", "closed_message", "updated"])
-                detail = f"{whom['many']} sessions of {whom['people']} people"
+                detail = f"{whom.sessions} sessions of {whom.people} people"
                 audit.record(
                     "disable",
                     by=request.user,
                     via="admin",
                     script_app=script_app.slug,
-                    count=whom["many"],
+                    count=whom.sessions,
                     detail=detail,
                 )
             self._log(request, able, gettext("Disabled."))

@@ -6,6 +6,7 @@ the log's entries and the audit record are one transaction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,12 +191,13 @@ def _chosen_in_form(request: HttpRequest, found: list[ScriptSession]) -> int:
     return max(len(set(request.POST.getlist("_selected_action"))), len(found))
 
 
-def concerned(sessions: list[ScriptSession]) -> Concerned:
+def concerned(sessions: Iterable[ScriptSession]) -> Concerned:
     """Whom these sessions are of, and where they are."""
+    found = list(sessions)
     return Concerned(
-        sessions=len(sessions),
-        users=len({session.user_id for session in sessions if session.user_id is not None}),
-        visitors=len({session.binding for session in sessions if session.user_id is None}),
-        nodes=tuple(sorted({session.node for session in sessions if session.node})),
-        looked_at=sum(session.viewers > 0 for session in sessions),
+        sessions=len(found),
+        users=len({session.user_id for session in found if session.user_id is not None}),
+        visitors=len({session.binding for session in found if session.user_id is None}),
+        nodes=tuple(sorted({session.node for session in found if session.node})),
+        looked_at=sum(session.viewers > 0 for session in found),
     )
