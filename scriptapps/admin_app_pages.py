@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from scriptapps.admin_sessions import duration
+from scriptapps.admin_live_list import duration
 from scriptapps.models import ScriptApp, ScriptVersion
 from scriptapps.registry import registry
 from scriptapps.usage import Used, used_by_app, used_over_time
