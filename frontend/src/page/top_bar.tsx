@@ -20,7 +20,11 @@ export function TopBar({ page, children }: { page: LivePage; children: Component
           ) : null}
         </div>
         {page.observers.value ? <span class="note shown">{t("watched")}</span> : null}
-        {page.readOnly.value && !page.frozen ? <span class="note shown">{t("viewing_only")} {page.why}</span> : null}
+        {page.readOnly.value && !page.frozen ? (
+          <span class="note shown">
+            {t("viewing_only")} {page.why}
+          </span>
+        ) : null}
         {running ? (
           <>
             <div class="run-line" aria-hidden="true" />
