@@ -109,7 +109,7 @@ class LayerLink:
         self._lock = threading.Lock()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.waiting = 0
-        self._answers = True
+        self._answers, self._answered_at = True, 0.0
         self._sender: ThreadPoolExecutor | None = None
         self._pid = 0
 
@@ -141,11 +141,12 @@ class LayerLink:
             self._sender.submit(work)
 
     async def _send(self, layer: Any, message: dict[str, Any]) -> None:
+        began = time.monotonic()
         try:
             await asyncio.wait_for(layer.group_send(GROUP, message), ANSWER_SECONDS)
             self.answered()
         except Exception as error:
-            self.no_answer(error)
+            self.no_answer(error, began)
         finally:
             with self._lock:
                 self.waiting -= 1
@@ -163,8 +164,10 @@ class LayerLink:
         work.close()
         return False
 
-    def no_answer(self, error: Exception) -> None:
-        """Say so once."""
+    def no_answer(self, error: Exception, began: float | None = None) -> None:
+        """Say so once. What was asked (``began``) before the last answer came says nothing of now."""
+        if began is not None and began < self._answered_at:
+            return
         level = logging.WARNING if self._answers else logging.DEBUG
         self._answers = False
         text = str(error) or type(error).__name__
@@ -172,6 +175,7 @@ class LayerLink:
 
     def answered(self) -> None:
         """Say so once after it did not."""
+        self._answered_at = time.monotonic()
         if not self._answers:
             self._answers = True
             logger.warning("The channel layer answers again")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from scriptapps.hint_port import HintPort
@@ -108,10 +109,11 @@ class NodeBus:
             self._renewing = False
 
     async def _rejoin(self, layer: Any) -> None:
+        began = time.monotonic()
         try:
             await asyncio.wait_for(layer.group_add(GROUP, self._channel), ANSWER_SECONDS)
             layer_link.answered()
         except Exception as error:
-            layer_link.no_answer(error)
+            layer_link.no_answer(error, began)
         finally:
             self._renewing = False
