@@ -343,6 +343,7 @@ class ScriptConsumer(AsyncConsumer):
                 if protocol_logger.isEnabledFor(logging.DEBUG):
                     self.log("->", schema.ServerMessage.FromString(data))
                 await self.send({"type": "websocket.send", "bytes": deflate_batch(data)})
+                viewer.outbox.sent(self.loop.call_soon)
 
     def watch_acknowledgements(self, viewer: Viewer) -> None:
         """Close the socket of a browser that gets batches and does not apply them."""

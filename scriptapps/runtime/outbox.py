@@ -7,6 +7,7 @@ nodes are dirty, never a history of updates, so its size is bounded by the page;
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ WINDOW_BATCHES = 32
 WINDOW_BYTES = 8 * 1024 * 1024
 TICK_SECONDS = 0.008
 """Changes in the middle of a run are gathered this long; the end of a run leaves at once."""
+OBSERVER_SECONDS = 0.1
+"""Who only watches is served this much later, beside the run that changed something and not in the midst of it."""
 MAX_NOTES = 50
 """Toasts and errors that wait for a viewer; older ones are dropped."""
 
@@ -28,11 +31,13 @@ MAX_NOTES = 50
 class Outbox:
     """A change listener of the tree that composes ``ServerMessage`` batches.
 
-    ``wake(delay)`` asks the viewer to drain in ``delay`` seconds; called with the tree's lock held.
+    ``wake(delay)`` asks the viewer to drain in ``delay`` seconds; called with the tree's lock held. ``pace``: nothing
+    leaves sooner than so many seconds after it changed.
     """
 
-    def __init__(self, tree: PageTree, wake: Callable[[float], None]) -> None:
+    def __init__(self, tree: PageTree, wake: Callable[[float], None], pace: float = 0.0) -> None:
         self.tree = tree
+        self.pace = pace
         self._wake = wake
         self._armed: float | None = None
         self._dirty: dict[Node, int] = {}
@@ -47,6 +52,9 @@ class Outbox:
         # Number, size and time of sending of each batch that is not acknowledged.
         self._in_flight: deque[tuple[int, int, float]] = deque()
         self._bytes_in_flight = 0
+        # Set when the changes that somebody waits for have left: those still here, and those that were drained.
+        self._leaving: threading.Event | None = None
+        self._drained: threading.Event | None = None
 
     # -- ChangeListener, under the tree's lock ---------------------------------------------------------------------
 
@@ -110,6 +118,7 @@ class Outbox:
             self._arm(0.0)
 
     def _arm(self, delay: float) -> None:
+        delay = max(delay, self.pace)
         if self._armed is None or delay < self._armed:
             self._armed = delay
             self._wake(delay)
@@ -130,13 +139,14 @@ class Outbox:
         with self.tree.lock:
             return self._in_flight[0][2] if self._in_flight else None
 
-    def hurry(self) -> bool:
-        """Whether there are changes; they leave now, not together with what comes next."""
+    def hurry(self) -> threading.Event | None:
+        """If there are changes, they leave now, not together with what comes next; the event is set when they have."""
         with self.tree.lock:
-            if self._has_changes():
-                self._arm(0.0)
-                return True
-            return False
+            if self.pace or not self._has_changes():
+                return None
+            self._leaving = self._leaving or threading.Event()
+            self._arm(0.0)
+            return self._leaving
 
     def expect(self) -> bool:
         """A change is likely in a moment. True: the caller, who is the event loop, is to drain in ``TICK_SECONDS``.
@@ -157,6 +167,7 @@ class Outbox:
         with self.tree.lock:
             self._armed = None
             if len(self._in_flight) >= WINDOW_BATCHES or self._bytes_in_flight >= WINDOW_BYTES:
+                self._let_go()
                 return None
             self.tree.settle()
             acked, seen = seqs()
@@ -170,6 +181,7 @@ class Outbox:
                 self._batch += 1
                 message.batch = self._batch
             data: bytes = message.SerializeToString()
+            self._drained, self._leaving = self._leaving, None
             if is_numbered:
                 self._in_flight.append((self._batch, len(data), time.monotonic()))
                 self._bytes_in_flight += len(data)
@@ -177,6 +189,17 @@ class Outbox:
             deltas, size = self.tree.sent
             self.tree.sent = (deltas + len(message.deltas), size + len(data))
             return data
+
+    def sent(self, soon: Callable[..., object]) -> None:
+        """The server has what was drained. ``soon`` calls a function in the loop's next round: it is written then."""
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            soon(soon, drained.set)
+
+    def _let_go(self) -> None:
+        if self._leaving is not None:
+            self._leaving.set()
+            self._leaving = None
 
     def _has_changes(self) -> bool:
         return bool(self._snapshot or self._dirty or self._inserted or self._removed)

@@ -33,7 +33,7 @@ from scriptapps.runtime.outage_log import OutageLog
 from scriptapps.runtime.run_context import RunContext, current_run
 from scriptapps.runtime.run_guard import BrokenOff, RunGuard
 from scriptapps.runtime.run_queue import RerunRequest
-from scriptapps.runtime.signal import REAL_SLEEP, SIGNAL_NAME, current_signal
+from scriptapps.runtime.signal import SIGNAL_NAME, current_signal
 from scriptapps.runtime.state_journal import StateChange
 
 logger = logging.getLogger("scriptapps.runs")
@@ -42,8 +42,8 @@ outages = OutageLog(logger)
 KEEP_OLD = frozenset({"SUPERSEDED", "STOPPED", "DEADLINE", "ABANDONED", "NOT_COMPILED", "REFUSED"})
 """Outcomes after which elements that the run did not reach stay on the page."""
 
-HAND_OVER_SECONDS = 0.0001
-"""The event loop gets the interpreter for a moment, or preparing the commit would go before sending."""
+HAND_OVER_SECONDS = 0.002
+"""So long a commit waits at most for the event loop to send: both want the interpreter at the same moment."""
 NOT_SAVED = "The state of this page could not be saved; it lives on in this process only."
 SAVED_AGAIN = "Everything on this page is saved again."
 
@@ -243,9 +243,10 @@ class _Execution:
 
     def _show_first(self) -> None:
         """What changed is on its way to the browsers before it is stored."""
-        hurried = [viewer for viewer in self.session.viewers if viewer.outbox.hurry()]
-        if hurried:
-            REAL_SLEEP(HAND_OVER_SECONDS)
+        leaving = list(filter(None, [viewer.outbox.hurry() for viewer in self.session.viewers]))
+        until = time.perf_counter() + HAND_OVER_SECONDS
+        for left in leaving:
+            left.wait(until - time.perf_counter())
 
     def _commit(self, change: StateChange) -> StateChange:
         session = self.session

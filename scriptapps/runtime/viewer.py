@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from scriptapps.deltas.page_tree import PageTree
 from scriptapps.protocol import schema
 from scriptapps.runtime.options import Visitor
-from scriptapps.runtime.outbox import Outbox
+from scriptapps.runtime.outbox import OBSERVER_SECONDS, Outbox
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class Viewer:
 
     def open_outbox(self, tree: PageTree) -> None:
         """Begin to gather what this viewer does not have yet."""
-        self.outbox = Outbox(tree, self.wake)
+        self.outbox = Outbox(tree, self.wake, OBSERVER_SECONDS if self.read_only else 0.0)
 
     def dismiss(self, code: int, reason: str) -> None:
         """End the socket; from now on nothing that it sends has an effect."""

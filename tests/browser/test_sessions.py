@@ -128,16 +128,6 @@ def test_an_account_that_is_closed_closes_the_page(visit: Visit, name: str) -> N
     expect(page.get_by_role("alert").filter(has_text=message)).to_be_visible(timeout=CLOSES_WITHIN)
 
 
-def test_a_script_app_that_is_switched_off_closes_its_pages(visit: Visit, site: SiteServer) -> None:
-    site.script("switched", "from scriptapps import st\nst.title('Switched')\n")
-    page = visit("alice").open("switched")
-    staff = visit("admin").tab("/admin/scriptapps/scriptapp/?q=switched")
-    staff.get_by_role("link", name="switched", exact=True).click()
-    staff.get_by_label("Enabled").uncheck()
-    staff.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="switched off")).to_be_visible(timeout=CLOSES_WITHIN)
-
-
 def test_a_duplicated_tab_begins_as_a_copy_and_goes_its_own_way(visit: Visit) -> None:
     alice = visit("alice")
     page = alice.open("counter")

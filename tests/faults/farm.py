@@ -11,13 +11,15 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,6 +82,10 @@ class Node:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the current life."""
         os.kill(self.pid, number)
+
+    def threads(self) -> list[Path]:
+        """Where the system says what each thread of the current life does."""
+        return list(Path(f"/proc/{self.pid}/task").glob("*/stat"))
 
     def kill(self) -> None:
         """End this life without a word; the next one begins."""
@@ -244,6 +250,18 @@ def sqlite_site(empty: Path, folder: Path, **fields: str) -> Iterator[dict[str, 
     yield environment(SQLITE_PATH=str(folder / "db.sqlite3"), **fields)
 
 
+@contextmanager
+def nobody_writes(site: dict[str, str]) -> Iterator[None]:
+    """Meanwhile no process has SQLite's one write lock: who is stopped with it would keep everybody else waiting."""
+    if "SQLITE_PATH" not in site:
+        yield
+        return
+    with closing(sqlite3.connect(site["SQLITE_PATH"], LIMIT, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
 class Nodes:
     """Servers of one site; all end with the ``with`` block, and what they said is shown with a test that failed."""
 
@@ -255,6 +273,15 @@ class Nodes:
         """Start one."""
         self.made.append(Node(kind, self.site | fields, self.folder))
         return self.made[-1]
+
+    def freeze(self, node: Node) -> None:
+        """Stop it in its tracks, but not in the middle of a write."""
+        with nobody_writes(self.site):
+            node.signal(signal.SIGSTOP)
+            stopped = time.monotonic() + LIMIT
+            while any(task.read_text().rsplit(")", 1)[1].split()[0] != "T" for task in node.threads()):
+                assert time.monotonic() < stopped, "it does not stop"
+                time.sleep(0.001)
 
     def __enter__(self) -> Nodes:
         return self

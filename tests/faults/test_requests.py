@@ -162,7 +162,7 @@ async def test_who_asks_is_killed_before_the_hint(nodes: Nodes) -> None:
 async def test_the_owner_is_killed_before_it_takes_the_request(nodes: Nodes) -> None:
     node = nodes("uvicorn")
     page = await open_page(node.url)
-    node.signal(signal.SIGSTOP)
+    nodes.freeze(node)
     assert (await ask(nodes, "alice", state={"order1": 1}))[0] == 1
     node.kill()
     await page.again()

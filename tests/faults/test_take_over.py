@@ -218,7 +218,7 @@ async def test_what_a_node_writes_that_slept_beyond_its_lease_changes_nothing(cl
     sleepy, other = (cluster(kind, LEASE_SECONDS="1") for kind in KINDS)
     for _ in range(3):
         page = await working(sleepy.url, tmp_path / "go-on")
-        sleepy.signal(signal.SIGSTOP)
+        cluster.freeze(sleepy)
         await page.leave()
         # The press was not finished, so it is sent again: the run here goes on as soon as it may.
         (tmp_path / "go-on").touch()
@@ -249,7 +249,7 @@ async def test_who_stayed_with_a_node_that_slept_is_sent_to_the_owner(cluster: N
     kinds = KINDS if cluster.site.get("DATABASE") == "postgres" else KINDS[::-1]
     sleepy, other = (cluster(kind, **times) for kind in kinds)
     stayed = await working(sleepy.url, tmp_path / "go-on")
-    sleepy.signal(signal.SIGSTOP)
+    cluster.freeze(sleepy)
     began = time.monotonic()
     moved = Page(HeadlessBrowser(other.url), "moving")
     moved.browser.cookies = stayed.browser.cookies

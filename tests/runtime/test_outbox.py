@@ -1,10 +1,12 @@
 """The outbox: bounded by the page, at most a window of batches on the way, nothing lost."""
 
+from functools import partial
+
 import pytest
 
 from scriptapps.deltas.page_tree import PageTree
 from scriptapps.protocol import schema
-from scriptapps.runtime.outbox import MAX_NOTES, WINDOW_BATCHES, Outbox
+from scriptapps.runtime.outbox import MAX_NOTES, OBSERVER_SECONDS, WINDOW_BATCHES, Outbox
 from tests.deltas.mirror import Run
 
 
@@ -168,7 +170,40 @@ def test_changes_can_be_hurried_and_nothing_else(tree, outbox, wakes):
     assert not outbox.hurry()
     assert 0.0 not in wakes
     Run(tree).text("a")
-    assert outbox.hurry()
+    left = outbox.hurry()
+    assert left is not None
     assert wakes[-1] == 0.0
     assert len(drain(outbox).deltas) == 1
     assert not outbox.hurry()
+    assert not left.is_set()
+    rounds = []
+    outbox.sent(lambda function, *parts: rounds.append(partial(function, *parts)))
+    # Servers write in the round of the loop after the one in which they were told.
+    for _ in range(2):
+        assert not left.is_set()
+        rounds.pop()()
+    assert left.is_set()
+    assert not rounds
+
+
+def test_nobody_waits_for_a_viewer_that_does_not_read(tree, outbox):
+    run = Run(tree)
+    for number in range(WINDOW_BATCHES):
+        run.text(str(number))
+        assert drain(outbox).batch
+    run.text("one more")
+    left = outbox.hurry()
+    assert drain(outbox) is None
+    assert left is not None
+    assert left.is_set()
+
+
+def test_who_only_watches_is_served_later_and_not_waited_for(tree):
+    wakes = []
+    outbox = Outbox(tree, wakes.append, pace=OBSERVER_SECONDS)
+    tree.listeners.append(outbox)
+    Run(tree).text("a")
+    outbox.post(urgent=True, run_started=schema.RunStarted(run_id="1"))
+    assert outbox.hurry() is None
+    assert wakes == [OBSERVER_SECONDS]
+    assert len(drain(outbox).deltas) == 1

@@ -51,7 +51,7 @@ def main() -> None:
     answer = client.post(reverse("admin:scriptapps_scriptsession_changelist"), asked)
     found["confirmation"] = [
         answer.status_code,
-        [text for text in ["1 session", "csrf"] if text not in answer.content.decode()],
+        [text for text in ["scriptapps-concerned", "<b>1</b>", "csrf"] if text not in answer.content.decode()],
     ]
     json.dump(found, sys.stdout)
 
