@@ -199,7 +199,7 @@ def test_nobody_waits_for_a_viewer_that_does_not_read(tree, outbox):
 
 
 def test_who_only_watches_is_served_later_and_not_waited_for(tree):
-    wakes = []
+    wakes: list[float] = []
     outbox = Outbox(tree, wakes.append, pace=OBSERVER_SECONDS)
     tree.listeners.append(outbox)
     Run(tree).text("a")
