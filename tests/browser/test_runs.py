@@ -25,16 +25,6 @@ runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
 time.sleep(0.05)
 st.write(f"Level {level}")
 """
-WAITS = """
-from pathlib import Path
-import time
-from scriptapps import st
-
-level = st.slider("Level", 0, 100, 0)
-st.write(f"Level {level}")
-while level == 1 and not Path(__file__).with_name("go-on").exists():
-    time.sleep(0.01)
-"""
 CLICKS = """
 import time
 from scriptapps import st
@@ -128,26 +118,12 @@ def test_fifty_quick_moves_are_few_runs_and_end_at_the_last_value(visit: Visit, 
     expect(page.get_by_text("Level 50")).to_be_visible()
     run_is_over(page)
     assert wire.runs <= 5
-
-
-def test_what_is_moved_during_a_run_is_one_more_run(visit: Visit, site: SiteServer) -> None:
-    waiting = site.script("waits", WAITS)
-    page = visit("alice").tab()
-    wire = Wire(page)
-    page.goto("/apps/waits/")
-    run_is_over(page)
-    level = page.get_by_role("slider", name="Level")
     level.focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("Level 1", exact=True)).to_be_visible()
-    wire.forget()
-    for _ in range(49):
+    for _ in range(50):
         page.keyboard.press("ArrowRight")
-    waiting.with_name("go-on").touch()
-    expect(page.get_by_text("Level 50")).to_be_visible()
+    expect(page.get_by_text("Level 100")).to_be_visible()
     run_is_over(page)
-    expect(level).to_have_value("50")
-    assert wire.runs <= 3
+    expect(level).to_have_value("100")
 
 
 def test_dragging_by_mouse_ends_where_the_mouse_ends(visit: Visit, site: SiteServer) -> None:
