@@ -83,9 +83,15 @@ class Node:
         """Send a signal to the current life."""
         os.kill(self.pid, number)
 
-    def threads(self) -> list[Path]:
-        """Where the system says what each thread of the current life does."""
-        return list(Path(f"/proc/{self.pid}/task").glob("*/stat"))
+    @property
+    def is_frozen(self) -> bool:
+        """Whether no thread of the current life goes on."""
+        try:
+            stats = [task.read_text() for task in Path(f"/proc/{self.pid}/task").glob("*/stat")]
+        except (FileNotFoundError, ProcessLookupError):
+            # A thread ended just now, so the process is not stopped yet.
+            return False
+        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def kill(self) -> None:
         """End this life without a word; the next one begins."""
@@ -278,9 +284,9 @@ class Nodes:
         """Stop it in its tracks, but not in the middle of a write."""
         with nobody_writes(self.site):
             node.signal(signal.SIGSTOP)
-            stopped = time.monotonic() + LIMIT
-            while any(task.read_text().rsplit(")", 1)[1].split()[0] != "T" for task in node.threads()):
-                assert time.monotonic() < stopped, "it does not stop"
+            limit = time.monotonic() + LIMIT
+            while not node.is_frozen:
+                assert time.monotonic() < limit, f"{node.kind} cannot be stopped"
                 time.sleep(0.001)
 
     def __enter__(self) -> Nodes:
