@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHORT_SECONDS = 0.05
 """A background run that takes longer and hardly computes waits for something: the next one may begin beside it."""
-PAUSE_TIMES, SHORTEST_PAUSE = 2.0, 0.001
+PAUSE_TIMES, SHORTEST_PAUSE = 4.0, 0.001
 """While people are at work a pause is so many times as long as the run before it."""
 AT_WORK_SECONDS = 1.0
 """People are at work if one of them caused a run in the last so many seconds."""
