@@ -172,6 +172,7 @@ class Outbox:
             self.tree.settle()
             acked, seen = seqs()
             if not self._has_work():
+                self._let_go()
                 return None
             # What only tells how a run ended follows its changes; acknowledging those is enough.
             is_numbered = self._owes_number or self._has_changes()
